@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Four floors, imports point down: executables → BookingEngine, WorkerRuntime → lua, topics, migrations → Domain, clients, Telemetry.
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let nioHTTP: [Target.Dependency] = nio + [
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+]
+let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "booking-rush",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "embedded-broker", targets: ["EmbeddedBroker"]),
+        .executable(name: "ingress", targets: ["Ingress"]),
+        .executable(name: "inventory-sync", targets: ["InventorySync"]),
+        .executable(name: "expiry", targets: ["Expiry"]),
+        .executable(name: "rushctl", targets: ["rushctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // C libraries, from Debian.
+        .systemLibrary(name: "CRdkafka"),
+        .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CPq"),
+        .target(name: "CLinux"),
+        .target(name: "CEpoll"),
+        .target(name: "CCrc32c"),
+
+        // Floor four: domain, clients, telemetry.
+        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Domain", swiftSettings: strict),
+        .target(name: "Settings", swiftSettings: strict),
+        .target(name: "Authentication", dependencies: ["Domain", jwt], swiftSettings: strict),
+        .target(name: "KafkaClient", dependencies: ["CRdkafka", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(name: "RedisClient", dependencies: ["CHiredis", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(name: "PostgresClient", dependencies: ["CPq", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: [log, metrics, lifecycle, hummingbird], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+
+        // Floor three: what a binary carries inside it.
+        .target(name: "LuaScripts", dependencies: ["RedisClient"], path: "lua", resources: [.embedInCode("scripts")], swiftSettings: strict),
+        .target(
+            name: "Topics", dependencies: ["KafkaClient", yams], path: "topics", exclude: ["asyncapi.yaml"], resources: [.embedInCode("topics.yaml")],
+            swiftSettings: strict),
+        .target(name: "Migrations", dependencies: ["PostgresClient"], path: "migrations", resources: [.embedInCode("sql")], swiftSettings: strict),
+
+        // Floor two.
+        .target(
+            name: "BookingEngine", dependencies: ["Domain", "LuaScripts", "Topics", "RedisClient", "KafkaClient", "Telemetry", log, metrics, lifecycle],
+            exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(
+            name: "WorkerRuntime",
+            dependencies: ["Domain", "Topics", "KafkaClient", "RedisClient", "PostgresClient", "Telemetry", log, metrics, lifecycle],
+            swiftSettings: strict),
+
+        // Floor one: executables.
+        .executableTarget(
+            name: "Ingress",
+            dependencies: [
+                "Authentication", "BookingEngine", "Domain", "KafkaClient", "RedisClient", "PostgresClient", "Settings", "Telemetry", "Topics",
+                hummingbird, crypto, log, metrics, lifecycle,
+            ] + nioHTTP,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "InventorySync", dependencies: ["WorkerRuntime", "Domain", "PostgresClient", "KafkaClient", "Topics", "Telemetry", log, metrics, lifecycle],
+            path: "workers/inventory-sync", swiftSettings: strict),
+        .executableTarget(
+            name: "Expiry",
+            dependencies: [
+                "WorkerRuntime", "BookingEngine", "Domain", "RedisClient", "PostgresClient", "KafkaClient", "Topics", "Telemetry", log, metrics, lifecycle,
+            ],
+            path: "workers/expiry", swiftSettings: strict),
+        .executableTarget(
+            name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, swiftSettings: strict),
+        .target(name: "LocalStack", dependencies: ["Threads", log] + nio, swiftSettings: strict),
+        .target(name: "LoadGenerator", dependencies: ["CEpoll", "Threads", histogram], swiftSettings: strict),
+        .executableTarget(
+            name: "rushctl",
+            dependencies: [
+                "Authentication", "BookingEngine", "Domain", "KafkaClient", "LoadGenerator", "LocalStack", "Migrations", "PostgresClient", "RedisClient",
+                "Settings", "Telemetry", "Topics", arguments, crypto, log,
+            ],
+            swiftSettings: strict),
+    ]
+)

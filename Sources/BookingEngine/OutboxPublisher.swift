@@ -1,0 +1,221 @@
+import Domain
+public import KafkaClient
+public import Logging
+public import RedisClient
+public import ServiceLifecycle
+import Synchronization
+
+/// What became of an outbox entry within the time that its caller may wait.
+public enum Publication: Sendable {
+    /// Kafka has it; the entry is being deleted.
+    case acknowledged
+    /// Not known yet; the entry stays in the outbox and the sweeper sees to it.
+    case inOutbox
+}
+
+/// Takes outbox entries to Kafka and deletes them from Redis once they are acknowledged.
+///
+/// A caller waits at most ``Limits/acknowledgement``. When Kafka is known to be away it does not wait at all, save one probe
+/// every ``Limits/probe``. One ticking task sees to all deadlines and deletes in batches, off the request's way.
+public final class OutboxPublisher: Service, Sendable {
+    /// The waits and bounds of a publisher.
+    public struct Limits: Sendable {
+        /// How long a caller waits for Kafka's acknowledgement.
+        public var acknowledgement: Duration = .milliseconds(250)
+        /// How often an absent Kafka is tried by a caller.
+        public var probe: Duration = .milliseconds(500)
+        /// How often deadlines are looked at and acknowledged entries deleted.
+        public var tick: Duration = .milliseconds(20)
+        /// Acknowledged entries that may wait for their deletion; beyond it they are left to the sweeper.
+        public var deletions = 200_000
+
+        public init() {}
+    }
+
+    private struct State {
+        var waiting: [Waiter] = []
+        var acknowledged: [Shard: [String]] = [:]
+        var acknowledgedCount = 0
+        /// When Kafka was found away, the moment from which one caller may try it again.
+        var nextProbe: ContinuousClock.Instant?
+    }
+
+    private let producer: KafkaProducer
+    private let redis: RedisClient
+    private let limits: Limits
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    public init(producer: KafkaProducer, redis: RedisClient, limits: Limits = Limits(), logger: Logger) {
+        self.producer = producer
+        self.redis = redis
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// Whether Kafka answered the last time it was asked.
+    public var isKafkaReachable: Bool { state.withLock { $0.nextProbe == nil } }
+
+    /// Publishes one entry and waits for the acknowledgement, within the limit.
+    public func publish(_ entry: OutboxEntry) async -> Publication {
+        let now = ContinuousClock.now
+        let mayTry = state.withLock { state in
+            guard let probe = state.nextProbe else { return true }
+            if now < probe { return false }
+            state.nextProbe = now + limits.probe
+            return true
+        }
+        guard mayTry else { return .inOutbox }
+        let waiter = Waiter(deadline: now + limits.acknowledgement)
+        return await withUnsafeContinuation { continuation in
+            waiter.set(continuation)
+            state.withLock { $0.waiting.append(waiter) }
+            if let error = enqueue(entry, waiter) {
+                waiter.resolve(.inOutbox)
+                markAway(error)
+            }
+        }
+    }
+
+    /// Publishes entries in their order without waiting, as workers do that have the entry's safety already.
+    public func publishWithoutWaiting(_ entries: [OutboxEntry]) {
+        guard isKafkaReachable else { return }
+        for entry in entries {
+            if let error = enqueue(entry, nil) { return markAway(error) }
+        }
+    }
+
+    private func enqueue(_ entry: OutboxEntry, _ waiter: Waiter?) -> KafkaError? {
+        do throws(KafkaError) {
+            try producer.enqueue(entry.record) { result in self.delivered(entry, result, waiter) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Publishes entries in their order and waits for all: the sweeper's way, which is also how Kafka's return is noticed.
+    /// - Returns: the entries that Kafka has.
+    func publishAll(_ entries: [OutboxEntry]) async -> [OutboxEntry] {
+        let results = await producer.send(entries.map(\.record))
+        var sent: [OutboxEntry] = []
+        for (entry, result) in zip(entries, results) {
+            switch result {
+            case .success: sent.append(entry)
+            case .failure(let error): markAway(error)
+            }
+        }
+        if sent.count == entries.count, !entries.isEmpty { markBack() }
+        return sent
+    }
+
+    /// Deletes entries that Kafka has.
+    func delete(_ ids: [Shard: [String]]) async throws(RedisError) {
+        let commands = ids.map { shard, ids in
+            var command = RedisCommand("XDEL", reserving: 64 + ids.count * 24)
+            command.append(Keys.outbox(shard))
+            for id in ids { command.append(id) }
+            return command
+        }
+        for reply in try await redis.pipeline(commands) { _ = try reply.get(operation: "delete outbox entries") }
+    }
+
+    /// Ticks until the group stops; the last tick deletes what is acknowledged by then.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: self.limits.tick)
+                await self.tick()
+            }
+        }
+        await tick()
+    }
+
+    private func tick() async {
+        let now = ContinuousClock.now
+        let (late, acknowledged) = state.withLock { state -> ([Waiter], [Shard: [String]]) in
+            // Waiters stand in the order of their deadlines, since all wait equally long.
+            let late = state.waiting.prefix { $0.deadline <= now }
+            state.waiting.removeFirst(late.count)
+            if state.waiting.count > 64 { state.waiting.removeAll(where: \.isResolved) }
+            let acknowledged = state.acknowledged
+            state.acknowledged = [:]
+            state.acknowledgedCount = 0
+            return (Array(late), acknowledged)
+        }
+        let unanswered = late.count { $0.resolve(.inOutbox) }
+        if unanswered > 0 { markAway(nil) }
+        guard !acknowledged.isEmpty else { return }
+        do {
+            try await delete(acknowledged)
+        } catch {
+            // The sweeper sends them once more, and consumers know a second copy.
+            logger.debug("acknowledged outbox entries were not deleted", metadata: ["error": "\(error.code)"])
+        }
+    }
+
+    private func delivered(_ entry: OutboxEntry, _ result: Result<KafkaAck, KafkaError>, _ waiter: Waiter?) {
+        switch result {
+        case .success:
+            let wasAway = state.withLock { state in
+                if state.acknowledgedCount < limits.deletions {
+                    state.acknowledged[entry.shard, default: []].append(entry.id)
+                    state.acknowledgedCount += 1
+                }
+                defer { state.nextProbe = nil }
+                return state.nextProbe != nil
+            }
+            waiter?.resolve(.acknowledged)
+            if wasAway { logger.notice("Kafka is back") }
+        case .failure(let error):
+            waiter?.resolve(.inOutbox)
+            markAway(error)
+        }
+    }
+
+    private func markAway(_ error: KafkaError?) {
+        let isNew = state.withLock { state in
+            defer { state.nextProbe = ContinuousClock.now + limits.probe }
+            return state.nextProbe == nil
+        }
+        if isNew {
+            logger.warning("Kafka does not answer; messages stay in the outbox", metadata: ["error": "\(error.map { "\($0.code)" } ?? "no acknowledgement in time")"])
+        }
+    }
+
+    private func markBack() {
+        let wasAway = state.withLock { state in
+            defer { state.nextProbe = nil }
+            return state.nextProbe != nil
+        }
+        if wasAway { logger.notice("Kafka is back") }
+    }
+}
+
+extension OutboxPublisher {
+    /// One caller that waits for an acknowledgement; resolved once, by whoever comes first.
+    private final class Waiter: Sendable {
+        let deadline: ContinuousClock.Instant
+        private let continuation = Mutex<UnsafeContinuation<Publication, Never>?>(nil)
+
+        init(deadline: ContinuousClock.Instant) {
+            self.deadline = deadline
+        }
+
+        var isResolved: Bool { continuation.withLock { $0 == nil } }
+
+        func set(_ continuation: UnsafeContinuation<Publication, Never>) {
+            self.continuation.withLock { $0 = continuation }
+        }
+
+        @discardableResult
+        func resolve(_ publication: Publication) -> Bool {
+            let waiting = continuation.withLock { continuation in
+                defer { continuation = nil }
+                return continuation
+            }
+            waiting?.resume(returning: publication)
+            return waiting != nil
+        }
+    }
+}

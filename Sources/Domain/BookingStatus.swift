@@ -1,0 +1,24 @@
+/// Where a booking is in its life (SPEC, section 3).
+public enum BookingStatus: String, Sendable, CaseIterable {
+    case reserved, confirmed, cancelled, expired, refunded
+
+    /// Whether nothing can follow, so that a waiter need not wait.
+    public var isFinal: Bool {
+        switch self {
+        case .reserved, .confirmed: false
+        case .cancelled, .expired, .refunded: true
+        }
+    }
+
+    /// Whether the booking holds seats and counts against its user's limit.
+    public var isLive: Bool { self == .reserved || self == .confirmed }
+
+    /// The states that may come directly before this one.
+    public var predecessors: Set<BookingStatus> {
+        switch self {
+        case .reserved: []
+        case .confirmed, .cancelled, .expired: [.reserved]
+        case .refunded: [.confirmed]
+        }
+    }
+}

@@ -1,0 +1,76 @@
+extension JSONReader {
+    /// Reads a string; escapes are resolved, control characters, lone surrogates and invalid UTF-8 are refused.
+    public mutating func string() throws(JSONError) -> String {
+        skipSpace()
+        guard peek() == UInt8(ascii: "\"") else { throw failure("must be a string") }
+        position += 1
+        let start = position
+        while let byte = peek() {
+            switch byte {
+            case UInt8(ascii: "\""):
+                let text = String(validating: bytes[start..<position], as: UTF8.self)
+                position += 1
+                guard let text else { throw failure("is not UTF-8") }
+                return text
+            case UInt8(ascii: "\\"): return try escapedString(from: start)
+            case 0..<0x20: throw failure("has a control character")
+            default: position += 1
+            }
+        }
+        throw failure("is not JSON")
+    }
+
+    private mutating func escapedString(from start: Int) throws(JSONError) -> String {
+        var buffer = Array(bytes[start..<position])
+        while let byte = peek() {
+            position += 1
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let text = String(validating: buffer, as: UTF8.self) else { throw failure("is not UTF-8") }
+                return text
+            case UInt8(ascii: "\\"): try appendEscape(to: &buffer)
+            case 0..<0x20: throw failure("has a control character")
+            default: buffer.append(byte)
+            }
+        }
+        throw failure("is not JSON")
+    }
+
+    private mutating func appendEscape(to buffer: inout [UInt8]) throws(JSONError) {
+        guard let kind = peek() else { throw failure("is not JSON") }
+        position += 1
+        switch kind {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer.append(kind)
+        case UInt8(ascii: "b"): buffer.append(0x08)
+        case UInt8(ascii: "f"): buffer.append(0x0c)
+        case UInt8(ascii: "n"): buffer.append(0x0a)
+        case UInt8(ascii: "r"): buffer.append(0x0d)
+        case UInt8(ascii: "t"): buffer.append(0x09)
+        case UInt8(ascii: "u"):
+            var scalar = try fourHexDigits()
+            if scalar & 0xfc00 == 0xd800 {
+                guard peek() == UInt8(ascii: "\\"), position + 1 < bytes.count, bytes[position + 1] == UInt8(ascii: "u") else {
+                    throw failure("has half of a surrogate pair")
+                }
+                position += 2
+                let second = try fourHexDigits()
+                guard second & 0xfc00 == 0xdc00 else { throw failure("has half of a surrogate pair") }
+                scalar = 0x10000 + (scalar & 0x3ff) << 10 + (second & 0x3ff)
+            }
+            guard let unicode = Unicode.Scalar(scalar) else { throw failure("has half of a surrogate pair") }
+            buffer.append(contentsOf: Array(String(Character(unicode)).utf8))
+        default: throw failure("has an unknown escape")
+        }
+    }
+
+    private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
+        guard position + 4 <= bytes.count else { throw failure("is not JSON") }
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else { throw failure("has an unknown escape") }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}

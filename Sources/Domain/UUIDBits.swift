@@ -1,0 +1,82 @@
+/// The 128 bits of a UUID (RFC 9562), parsed and printed without Foundation, since ids are on the hot path.
+public struct UUIDBits: Hashable, Sendable {
+    /// The first eight bytes, most significant first.
+    public let high: UInt64
+    /// The last eight bytes.
+    public let low: UInt64
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Reads the 36-character text form, in either case; `nil` for anything else.
+    public init?(_ text: some StringProtocol) {
+        var copy = String(text)
+        let parsed = copy.withUTF8 { UUIDBits(utf8: $0) }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
+    /// Reads the 36 bytes of the text form; `nil` for anything else.
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count == 36 else { return nil }
+        var words: (UInt64, UInt64) = (0, 0)
+        var digits = 0
+        for (position, byte) in bytes.enumerated() {
+            if position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard let digit = Self.value(ofHexDigit: byte) else { return nil }
+            if digits < 16 { words.0 = words.0 << 4 | UInt64(digit) } else { words.1 = words.1 << 4 | UInt64(digit) }
+            digits += 1
+        }
+        self.init(high: words.0, low: words.1)
+    }
+
+    /// A UUIDv7 (RFC 9562, section 5.7) whose 12 `rand_a` bits end in the shard's six, so that a key is found from its id alone.
+    public static func version7(nowMs: Int64, shard: Shard) -> UUIDBits {
+        var generator = SystemRandomNumberGenerator()
+        let random = generator.next()
+        let randA = (random & 0x3f) << 6 | UInt64(shard.number)
+        let high = UInt64(bitPattern: nowMs) << 16 | 0x7000 | randA
+        let low = generator.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        return UUIDBits(high: high, low: low)
+    }
+
+    /// The shard that ``version7(nowMs:shard:)`` wrote into the id.
+    public var embeddedShard: Shard { Shard(truncating: high) }
+
+    /// The version digit, 7 for ids that carry a shard.
+    public var version: Int { Int(high >> 12 & 0xf) }
+
+    private static func value(ofHexDigit byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
+
+extension UUIDBits: CustomStringConvertible {
+    /// The 36-character lower-case text form.
+    public var description: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for nibble in 0..<32 {
+                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let word = nibble < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble & 15)) & 0xf)
+                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                position += 1
+            }
+            return 36
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Domain
+import PostgresClient
+
+/// Reads of bookings and operations from PostgreSQL, for what Redis does not keep. Read only.
+struct BookingReports: Sendable {
+    private static let columns = """
+        id, tenant_id, event_id, show_id, zone_id, user_id, quantity, array_to_string(seat_ids, ',') AS seat_ids, unit_price_minor, total_minor, currency,
+        status, version, idempotency_key, body_hash, (extract(epoch FROM created_at) * 1000)::bigint AS created_at_ms,
+        (extract(epoch FROM expires_at) * 1000)::bigint AS expires_at_ms, (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at_ms
+        """
+
+    let database: PostgresClient
+
+    /// One booking of one user.
+    func booking(_ id: BookingID, of user: UserID) async throws(PostgresError) -> Booking? {
+        let rows = try await database.query(
+            "SELECT \(Self.columns) FROM bookings WHERE id = $1::uuid AND user_id = $2::uuid", [.text(id.description), .text(user.description)])
+        return try rows.first.map { (row) throws(PostgresError) in try Self.booking(row) } ?? nil
+    }
+
+    /// Which of the ids PostgreSQL has.
+    func known(_ ids: [BookingID]) async throws(PostgresError) -> Set<BookingID> {
+        if ids.isEmpty { return [] }
+        let rows = try await database.query("SELECT id FROM bookings WHERE id = ANY($1::uuid[])", [.textArray(ids.map(\.description))])
+        var known: Set<BookingID> = []
+        for row in rows { if let id = BookingID(try row.string("id")) { known.insert(id) } }
+        return known
+    }
+
+    /// A user's bookings, newest first.
+    func bookings(of user: UserID, onlyReserved: Bool, offset: Int, limit: Int) async throws(PostgresError) -> (rows: [Booking], total: Int64) {
+        let filter = onlyReserved ? "AND status = 'reserved'" : ""
+        let owner: PostgresValue = .text(user.description)
+        let total = try await database.query("SELECT count(*) AS total FROM bookings WHERE user_id = $1::uuid \(filter)", [owner])
+        let rows = try await database.query(
+            "SELECT \(Self.columns) FROM bookings WHERE user_id = $1::uuid \(filter) ORDER BY id DESC LIMIT $2::bigint OFFSET $3::bigint",
+            [owner, .int(Int64(limit)), .int(Int64(offset))])
+        var bookings: [Booking] = []
+        for row in rows { bookings.append(try Self.booking(row)) }
+        return (bookings, try total[0].int64("total"))
+    }
+
+    /// How an operation of one user ended.
+    func operation(_ id: OperationID, of user: UserID) async throws(PostgresError) -> Operation? {
+        let rows = try await database.query(
+            "SELECT type, resource, status, version, error_code, error_message FROM operations WHERE id = $1::uuid AND user_id = $2::uuid",
+            [.text(id.description), .text(user.description)])
+        guard let row = rows.first else { return nil }
+        return Operation(
+            id: id, user: user, type: try row.string("type"), resource: try row.string("resource"),
+            status: Operation.Status(rawValue: try row.string("status")) ?? .failed, version: try row.int64("version"),
+            errorCode: try row.optionalString("error_code").flatMap(ErrorCode.init(rawValue:)), errorMessage: try row.optionalString("error_message"))
+    }
+
+    private static func booking(_ row: PostgresRow) throws(PostgresError) -> Booking {
+        func id<Kind>(_ column: String) throws(PostgresError) -> Identifier<Kind> {
+            // The column is of type uuid, so its text is one.
+            Identifier(UUIDBits(try row.string(column)) ?? UUIDBits(high: 0, low: 0))
+        }
+        return Booking(
+            id: try id("id"), tenant: try id("tenant_id"), event: try id("event_id"), show: try id("show_id"), zone: try id("zone_id"),
+            user: try id("user_id"), quantity: try row.int64("quantity"), seats: try row.string("seat_ids").split(separator: ",").compactMap { SeatID($0) },
+            unitPriceMinor: try row.int64("unit_price_minor"), totalMinor: try row.int64("total_minor"), currency: try row.string("currency"),
+            status: BookingStatus(rawValue: try row.string("status")) ?? .reserved, version: try row.int64("version"),
+            createdAt: Timestamp(ms: try row.int64("created_at_ms")), expiresAt: Timestamp(ms: try row.int64("expires_at_ms")),
+            updatedAt: Timestamp(ms: try row.int64("updated_at_ms")), idempotencyKey: try row.string("idempotency_key"),
+            bodyHash: try row.string("body_hash"))
+    }
+}

@@ -1,0 +1,106 @@
+import Authentication
+import BookingEngine
+import Domain
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import KafkaClient
+import Logging
+import NIOCore
+import NIOPosix
+import PostgresClient
+import RedisClient
+import ServiceLifecycle
+import Telemetry
+import Topics
+
+/// The wiring of one ingress process.
+struct Ingress {
+    let configuration: IngressConfiguration
+
+    /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
+    func run() async throws {
+        Telemetry.bootstrap(service: "ingress")
+        let logger = Logger(label: "ingress")
+        let trustQueue = TrustQueue()
+        let redis = RedisClient(
+            configuration: configuration.redis, logger: logger, scripts: [], onConnect: { runID in trustQueue.connected(runID) })
+        let database = PostgresClient(configuration: configuration.database, logger: logger)
+        let producer = try KafkaProducer(configuration: producerConfiguration, logger: logger)
+        let consumer = try KafkaConsumer(
+            configuration: KafkaConsumerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress-tail"), logger: logger)
+        let tokens = try await TokenKeys(current: configuration.signingKey, previous: configuration.previousKey)
+
+        let engine = BookingEngine(redis: redis, limits: configuration.limits)
+        let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
+        let waiters = Waiters()
+        let tail = EventTail(consumer: consumer, waiters: waiters, logger: logger)
+        let sweeper = OutboxSweeper(
+            owner: "ingress-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))", publisher: publisher, redis: redis,
+            endOffsets: { tail.positions }, logger: logger)
+        let services = Services(
+            engine: engine, publisher: publisher, tokens: tokens, bookings: BookingReports(database: database),
+            catalogue: Catalogue(database: database, redis: redis, engine: engine), waiters: waiters,
+            limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies), logger: logger)
+        let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine)
+
+        let server = try makeServer(routes(services, health), logger)
+        let monitoring = MonitoringServer(
+            service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
+        let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
+        // Order is dependency; stopping goes the other way round.
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: monitoring), .init(service: redis), .init(service: database), .init(service: producer), .init(service: publisher),
+                    .init(service: trust), .init(service: tail), .init(service: sweeper), .init(service: server), .init(service: waiters),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    private var producerConfiguration: KafkaProducerConfiguration {
+        var producer = KafkaProducerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress")
+        // Every request waits for its batch, so the batch is kept open only for what comes in meanwhile.
+        producer.linger = .milliseconds(2)
+        return producer
+    }
+
+    private func makeServer(_ router: some HTTPResponder<IngressContext>, _ logger: Logger) throws -> some Service {
+        let responder = IngressResponder(router: router, metrics: RequestMetrics(), traceSampling: configuration.traceSampling, logger: logger)
+        let http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard()], idleTimeout: .seconds(75),
+            httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
+        var quiet = logger
+        quiet.logLevel = .error
+        return Application(
+            responder: responder, server: .http1(configuration: http),
+            configuration: .init(address: .hostname(configuration.host, port: configuration.httpPort), backlog: configuration.backlog),
+            onServerRunning: { channel in
+                logger.notice("the ingress listens", metadata: ["http.port": "\(channel.localAddress?.port ?? 0)"])
+            }, logger: quiet)
+    }
+
+    private func routes(_ services: Services, _ health: Health) -> some HTTPResponder<IngressContext> {
+        let reserve = ReserveRoute(services: services)
+        let bookings = BookingRoutes(services: services)
+        let catalogue = CatalogueRoutes(services: services)
+        var routes = RouteTable()
+        let base = "/api/v1"
+        routes.on(.post, "\(base)/bookings/reserve", reserve.handle)
+        routes.on(.get, "\(base)/bookings", bookings.list)
+        routes.on(.get, "\(base)/bookings/pending", bookings.pending)
+        routes.on(.get, "\(base)/bookings/{id}", bookings.status)
+        routes.on(.get, "\(base)/bookings/{id}/stream", bookings.stream)
+        routes.on(.post, "\(base)/bookings/{id}/cancel", bookings.cancel)
+        routes.on(.get, "\(base)/operations/{id}", bookings.operation)
+        routes.on(.get, "\(base)/events", catalogue.events)
+        routes.on(.get, "\(base)/events/{id}", catalogue.event)
+        routes.on(.get, "\(base)/events/{id}/shows", catalogue.shows)
+        routes.on(.get, "\(base)/shows/{id}/zones", catalogue.zones)
+        routes.on(.get, "\(base)/zones/{id}/seats", catalogue.seats)
+        routes.on(.get, "/health", health.alive)
+        routes.on(.get, "/ready", health.ready)
+        return routes.build()
+    }
+}

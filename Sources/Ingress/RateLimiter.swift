@@ -1,0 +1,67 @@
+import Authentication
+import BookingEngine
+import Domain
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// The limit of every route but reserve's, which has its own inside its script (SPEC, section 3: 100 a minute, burst 20).
+struct RateLimiter: Sendable {
+    static let perMinute: Int64 = 100
+    static let burst: Int64 = 20
+
+    let engine: BookingEngine
+    /// Proxies whose `X-Forwarded-For` is believed.
+    let trustedProxies: Set<String>
+
+    /// Takes a token of the user, or of the address when there is no user. When Redis is away everything passes.
+    /// - Returns: the headers that tell the state of the bucket.
+    /// - Throws: 429.
+    func admit(_ endpoint: String, user: AccessToken?, _ request: Request, _ context: IngressContext) async throws -> HTTPFields {
+        let who = user?.user.description ?? address(request, context)
+        let bucket: (allowed: Bool, tokensLeft: Int64, retryAfterMs: Int64)
+        do {
+            bucket = try await engine.takeToken(endpoint: endpoint, who: who, perMinute: Self.perMinute, burst: Self.burst)
+        } catch {
+            return HTTPFields()
+        }
+        let headers = Self.headers(endpoint, tokensLeft: bucket.tokensLeft, perMinute: Self.perMinute, burst: Self.burst)
+        if bucket.allowed { return headers }
+        throw Self.refusal(headers, retryAfterMs: bucket.retryAfterMs)
+    }
+
+    static func refusal(_ headers: HTTPFields, retryAfterMs: Int64) -> APIError {
+        var error = APIError(.rateLimited, "Too many requests.")
+        error.headers = headers
+        // Jitter, so that those who were refused together do not come back together.
+        return error.retry(afterSeconds: Int((retryAfterMs + 999) / 1000) + Int.random(in: 0...2))
+    }
+
+    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and the older names.
+    static func headers(_ policy: String, tokensLeft: Int64?, perMinute: Int64, burst: Int64) -> HTTPFields {
+        guard let tokensLeft else { return HTTPFields() }
+        let remaining = max(0, tokensLeft / 1000)
+        let untilFull = ((burst * 1000 - tokensLeft) * 60 / perMinute + 999) / 1000
+        let window = burst * 60 / perMinute
+        return [
+            .rateLimitPolicy: "\"\(policy)\";q=\(burst);w=\(window)", .rateLimit: "\"\(policy)\";r=\(remaining);t=\(untilFull)",
+            .xRateLimitLimit: String(burst), .xRateLimitRemaining: String(remaining), .xRateLimitReset: String(untilFull),
+        ]
+    }
+
+    private func address(_ request: Request, _ context: IngressContext) -> String {
+        let peer = context.remoteAddress?.ipAddress ?? "unknown"
+        guard trustedProxies.contains(peer), let forwarded = request.headers[.xForwardedFor] else { return peer }
+        // The last address that a trusted proxy did not itself add.
+        for part in forwarded.split(separator: ",").reversed() {
+            let address = part.trimmingPrefix { $0 == " " }
+            if !trustedProxies.contains(String(address)) {
+                // It becomes part of a key, so only what looks like an address is taken.
+                let isAddress = address.utf8.count <= 45 && address.utf8.allSatisfy { $0 == 0x2e || $0 == 0x3a || Character(Unicode.Scalar($0)).isHexDigit }
+                return isAddress && !address.isEmpty ? String(address) : peer
+            }
+        }
+        return peer
+    }
+}

@@ -1,0 +1,204 @@
+import BookingEngine
+import Domain
+import HTTPTypes
+import Hummingbird
+import Telemetry
+
+/// Status, lists and cancelling of a user's own bookings. Another user's booking is 404, never 403.
+struct BookingRoutes: Sendable {
+    /// Recent bookings of a user that a list takes from each shard of Redis.
+    private static let recent = 100
+
+    let services: Services
+
+    // MARK: One booking
+
+    func status(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, user, headers) = try await follow(request, context)
+        return try await StatusReader(waiters: services.waiters).answer(request, id.bits, headers: headers) { try await booking(id, of: user) }
+    }
+
+    func stream(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, user, headers) = try await follow(request, context)
+        return try await StatusReader(waiters: services.waiters).stream(request, id.bits, name: "booking", headers: headers) {
+            try await booking(id, of: user)
+        }
+    }
+
+    private func follow(_ request: Request, _ context: IngressContext) async throws -> (BookingID, UserID, HTTPFields) {
+        let token = try services.authenticate(request)
+        let id = try Self.bookingID(context)
+        let headers = try await services.limiter.admit("booking_status", user: token, request, context)
+        return (id, token.user, headers)
+    }
+
+    /// From Redis, else PostgreSQL, else 404.
+    private func booking(_ id: BookingID, of user: UserID) async throws -> Booking {
+        var isRedisAway = false
+        do {
+            if let booking = try await services.engine.booking(id) {
+                guard booking.user == user else { throw Self.notFound }
+                return booking
+            }
+        } catch is EngineError {
+            isRedisAway = true
+        }
+        do {
+            if let booking = try await services.bookings.booking(id, of: user) { return booking }
+        } catch {
+            throw APIError.unavailable()
+        }
+        // A booking that only Redis has is not "not found" while Redis is away.
+        throw isRedisAway ? APIError.unavailable() : Self.notFound
+    }
+
+    // MARK: Lists
+
+    func list(_ request: Request, _ context: IngressContext) async throws -> Response {
+        try await list(request, context, endpoint: "bookings", onlyReserved: false)
+    }
+
+    func pending(_ request: Request, _ context: IngressContext) async throws -> Response {
+        try await list(request, context, endpoint: "bookings_pending", onlyReserved: true)
+    }
+
+    /// PostgreSQL's rows, preceded by what only Redis has yet, and each as new as Redis knows it.
+    private func list(_ request: Request, _ context: IngressContext, endpoint: String, onlyReserved: Bool) async throws -> Response {
+        let token = try services.authenticate(request)
+        let page = try Page(request)
+        let headers = try await services.limiter.admit(endpoint, user: token, request, context)
+        do {
+            let fresh = try await unprojected(of: token.user, onlyReserved: onlyReserved)
+            let freshPart = fresh.dropFirst(page.offset).prefix(page.size)
+            let report = try await services.bookings.bookings(
+                of: token.user, onlyReserved: onlyReserved, offset: max(0, page.offset - fresh.count), limit: page.size - freshPart.count)
+            let rows = try await refreshed(report.rows).filter { !onlyReserved || $0.status == .reserved }
+            return Answer.page(page, total: report.total + Int64(fresh.count), headers: headers) {
+                for booking in freshPart { BookingBody.write(&$0, booking, projected: false) }
+                for booking in rows { BookingBody.write(&$0, booking, projected: true) }
+            }
+        } catch {
+            throw APIError.unavailable()
+        }
+    }
+
+    /// Bookings that Redis has and PostgreSQL has not, newest first. When Redis is away there are none to be known.
+    private func unprojected(of user: UserID, onlyReserved: Bool) async throws -> [Booking] {
+        guard let recent = try? await services.engine.recentBookings(of: user, limit: Self.recent) else { return [] }
+        let known = try await services.bookings.known(recent.map(\.0))
+        let missing = recent.filter { !known.contains($0.0) }
+        guard let bookings = try? await services.engine.bookings(missing) else { return [] }
+        return bookings.compactMap { $0 }.filter { !onlyReserved || $0.status == .reserved }.sorted { $0.id.bits.high > $1.id.bits.high }
+    }
+
+    /// A row that is not final may be behind; Redis' word is newer.
+    private func refreshed(_ rows: [Booking]) async throws -> [Booking] {
+        let open = rows.filter { !$0.status.isFinal }.compactMap { row in row.id.shard.map { (row.id, $0) } }
+        guard let live = try? await services.engine.bookings(open) else { return rows }
+        var byID: [BookingID: Booking] = [:]
+        for case let booking? in live { byID[booking.id] = booking }
+        return rows.map { row in
+            guard let newer = byID[row.id], newer.version > row.version else { return row }
+            return newer
+        }
+    }
+
+    // MARK: Cancel
+
+    func cancel(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let token = try services.authenticate(request)
+        let id = try Self.bookingID(context)
+        let key = try IdempotencyKey.read(request)
+        let body = try await JSONBody.read(request, isRequired: false)
+        if !body.isEmpty {
+            var reader = JSONReader(body)
+            do {
+                try reader.object { (_, _) throws(JSONError) in throw JSONError(path: [], reason: "is not a known field") }
+                try reader.end()
+            } catch {
+                throw APIError(ValidationFailure(error))
+            }
+        }
+        let headers = try await services.limiter.admit("booking_cancel", user: token, request, context)
+        guard let shard = id.shard else { throw Self.notFound }
+        // Redis knows the tenant; the command only carries it on, so it is read with the booking.
+        let booking = try await booking(id, of: token.user)
+        let command = CancelCommand(
+            operation: .make(nowMs: BookingEngine.wallClockMs(), shard: shard), booking: id, user: token.user, tenant: booking.tenant)
+        let outcome: AcceptOutcome
+        do {
+            outcome = try await services.engine.acceptCancel(
+                command, shard: shard, idempotencyKey: key, bodyHash: JSONBody.hash(body), trace: context.trace.headerText)
+        } catch {
+            throw APIError.unavailable("The cancellation cannot be taken just now; it is safe to send it again.")
+        }
+        switch outcome {
+        case .accepted(let operation, let entry):
+            if let entry { _ = await services.publisher.publish(entry) }
+            return accepted(operation, of: id, headers)
+        case .replayed(let operation):
+            var headers = headers
+            headers[.idempotencyReplayed] = "true"
+            return accepted(operation, of: id, headers)
+        case .keyReused: throw APIError.keyReused
+        case .notYours: throw Self.notFound
+        case .outboxFull: throw APIError.unavailable()
+        case .missing: throw Self.notCancellable(booking.status)
+        case .wrongState(let status): throw Self.notCancellable(status)
+        }
+    }
+
+    private func accepted(_ operation: OperationID, of booking: BookingID, _ headers: HTTPFields) -> Response {
+        var headers = headers
+        headers[.location] = "/api/v1/operations/\(operation)"
+        headers[.retryAfter] = "1"
+        return Answer.success(.accepted, headers: headers) {
+            $0.object {
+                $0.member("operation_id", operation)
+                $0.member("resource", "/api/v1/bookings/\(booking)")
+            }
+        }
+    }
+
+    // MARK: Operations
+
+    func operation(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let token = try services.authenticate(request)
+        guard let id = context.parameters.get("id").flatMap({ OperationID($0) }) else {
+            throw APIError(.validation, "The request is not valid.", field: "id", reason: "must be a UUID")
+        }
+        let headers = try await services.limiter.admit("operation", user: token, request, context)
+        let services = services
+        return try await StatusReader(waiters: services.waiters).answer(request, id.bits, headers: headers) {
+            var isRedisAway = false
+            do {
+                if let operation = try await services.engine.operation(id) {
+                    guard operation.user == token.user else { throw Self.operationNotFound }
+                    return operation
+                }
+            } catch is EngineError {
+                isRedisAway = true
+            }
+            do {
+                if let operation = try await services.bookings.operation(id, of: token.user) { return operation }
+            } catch {
+                throw APIError.unavailable()
+            }
+            throw isRedisAway ? APIError.unavailable() : Self.operationNotFound
+        }
+    }
+
+    private static let notFound = APIError(.notFound, "There is no such booking.", field: "id", reason: "is unknown")
+    private static let operationNotFound = APIError(.notFound, "There is no such operation.", field: "id", reason: "is unknown")
+
+    private static func notCancellable(_ status: BookingStatus) -> APIError {
+        APIError(.invalidState, "Only a reserved booking can be cancelled; this one is \(status.rawValue).", field: "id", reason: "is \(status.rawValue)")
+    }
+
+    private static func bookingID(_ context: IngressContext) throws -> BookingID {
+        guard let id = context.parameters.get("id").flatMap({ BookingID($0) }) else {
+            throw APIError(.validation, "The request is not valid.", field: "id", reason: "must be a UUID")
+        }
+        return id
+    }
+}

@@ -1,0 +1,41 @@
+import Authentication
+import BookingEngine
+import HTTPTypes
+import Hummingbird
+import Logging
+import PostgresClient
+
+/// What the routes work with.
+struct Services: Sendable {
+    let engine: BookingEngine
+    let publisher: OutboxPublisher
+    let tokens: TokenKeys
+    let bookings: BookingReports
+    let catalogue: Catalogue
+    let waiters: Waiters
+    let limiter: RateLimiter
+    let logger: Logger
+}
+
+extension Services {
+    /// Who sent the request.
+    /// - Throws: 401 when there is no token, or one that is not ours or not valid any more.
+    func authenticate(_ request: Request) throws -> AccessToken {
+        guard let header = request.headers[.authorization] else { throw APIError(.unauthorized, "A bearer token is required.", field: "Authorization") }
+        let prefix = header.utf8.prefix(7)
+        guard prefix.elementsEqual("Bearer ".utf8) || prefix.elementsEqual("bearer ".utf8), header.utf8.count <= 4096 else {
+            throw APIError(.unauthorized, "The Authorization header must hold a bearer token.", field: "Authorization")
+        }
+        do {
+            return try tokens.verify(header.utf8.dropFirst(7), now: .now)
+        } catch {
+            let reason =
+                switch error {
+                case .expired: "has expired"
+                case .badSignature: "has a signature that does not match"
+                case .malformed, .weakSecret: "is not a token of this service"
+                }
+            throw APIError(.unauthorized, "The token \(reason).", field: "Authorization", reason: reason)
+        }
+    }
+}

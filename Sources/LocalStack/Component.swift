@@ -1,0 +1,59 @@
+/// One supervised process of the installation.
+public struct Component: Hashable, Sendable, CustomStringConvertible {
+    /// The binary or service: `redis`, `postgres`, `broker`, `ingress`, or a worker's name.
+    public let program: String
+    /// 1 and up, where several copies of one program run.
+    public let copy: Int
+
+    /// A process by program and copy.
+    public init(_ program: String, copy: Int = 1) {
+        self.program = program
+        self.copy = copy
+    }
+
+    /// `redis-server`.
+    public static let redis = Component("redis")
+    /// The private PostgreSQL cluster.
+    public static let postgres = Component("postgres")
+    /// `embedded-broker`.
+    public static let broker = Component("broker")
+    /// The first ingress.
+    public static let ingress = Component("ingress")
+    /// A copy of a worker, such as `expiry`.
+    public static func worker(_ name: String, copy: Int = 1) -> Component { Component(name, copy: copy) }
+
+    /// `expiry`, `expiry-2`: the name of its log and pid file.
+    public var name: String { copy == 1 ? program : "\(program)-\(copy)" }
+
+    public var description: String { name }
+
+    /// Whether it is a store or the broker, and not one of the product's own processes.
+    var isService: Bool { self == .redis || self == .postgres || self == .broker }
+}
+
+/// How a process ended.
+public enum ExitStatus: Sendable, Hashable, CustomStringConvertible {
+    /// It called exit.
+    case code(Int32)
+    /// A signal ended it.
+    case signal(Int32)
+
+    public var description: String {
+        switch self {
+        case .code(let code): "exit code \(code)"
+        case .signal(let signal): "signal \(signal)"
+        }
+    }
+}
+
+/// A process that ended without having been told to.
+public struct UnexpectedExit: Sendable, CustomStringConvertible {
+    /// Which one.
+    public let component: Component
+    /// How.
+    public let status: ExitStatus
+    /// The last lines that it wrote in this run.
+    public let logTail: String
+
+    public var description: String { "\(component) died (\(status)); its last lines:\n\(logTail)" }
+}

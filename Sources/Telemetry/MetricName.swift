@@ -1,0 +1,120 @@
+public import CoreMetrics
+
+/// Every metric of the product: name, meaning and label names (SPEC.md section 5). Label values are from closed, small sets.
+public struct MetricName: Sendable, Hashable {
+    /// The Prometheus type.
+    public enum Kind: String, Sendable {
+        case counter, gauge, histogram
+    }
+
+    /// The name as it is scraped.
+    public let text: String
+    /// The Prometheus type.
+    public let kind: Kind
+    /// The HELP line.
+    public let help: String
+    /// Label names, in the order in which ``counter(_:)``, ``gauge(_:)`` and ``timer(_:)`` take their values.
+    public let labels: [String]
+
+    init(_ text: String, _ kind: Kind, labels: [String] = [], _ help: String) {
+        self.text = text
+        self.kind = kind
+        self.help = help
+        self.labels = labels
+    }
+}
+
+// MARK: Counters
+
+extension MetricName {
+    /// Answers, by method, route pattern (never the raw path) and status code.
+    public static let httpRequests = MetricName(
+        "http_requests_total", .counter, labels: ["method", "route", "status"], "HTTP requests answered.")
+    /// Reserves answered with 202.
+    public static let bookingReservations = MetricName("booking_reservations_total", .counter, "Reservations made.")
+    /// Reserves refused, by error code.
+    public static let bookingReservationFailures = MetricName(
+        "booking_reservation_failures_total", .counter, labels: ["code"], "Reservations refused, by error code.")
+    /// Messages finished by a worker; `outcome` is done, retry, dead_letter or skip.
+    public static let workerMessages = MetricName(
+        "worker_messages_total", .counter, labels: ["worker", "outcome"], "Messages handled, by outcome.")
+    /// Messages sent to a dead-letter topic.
+    public static let dlqMessages = MetricName("dlq_messages_total", .counter, labels: ["worker"], "Messages sent to a dead-letter topic.")
+}
+
+// MARK: Gauges
+
+extension MetricName {
+    /// Holds that are neither confirmed nor released.
+    public static let activeReservations = MetricName("active_reservations", .gauge, "Reservations that hold seats and are not paid.")
+    /// Free seats of a zone.
+    public static let zoneAvailable = MetricName("zone_available", .gauge, labels: ["zone"], "Free seats of a zone.")
+    /// All seats of a zone.
+    public static let zoneCapacity = MetricName("zone_capacity", .gauge, labels: ["zone"], "Seats of a zone.")
+    /// Messages not yet committed by a group.
+    public static let kafkaConsumerLag = MetricName(
+        "kafka_consumer_lag", .gauge, labels: ["group", "topic", "partition"], "Messages behind the end of the partition.")
+    /// Age of the oldest message not yet committed.
+    public static let kafkaConsumerLagSeconds = MetricName(
+        "kafka_consumer_lag_seconds", .gauge, labels: ["group", "topic", "partition"], "Age of the oldest unhandled message.")
+    /// Dead letters that nobody has redriven or discarded.
+    public static let dlqOpenMessages = MetricName("dlq_open_messages", .gauge, labels: ["worker"], "Dead letters not yet dealt with.")
+    /// Age of the oldest event that Kafka has not acknowledged.
+    public static let outboxOldestAgeSeconds = MetricName("outbox_oldest_age_seconds", .gauge, "Age of the oldest unsent outbox entry.")
+    /// Connections to PostgreSQL in use.
+    public static let dbConnectionsActive = MetricName("db_connections_active", .gauge, "PostgreSQL connections in use.")
+    /// People in the waiting room of an event.
+    public static let queueWaiting = MetricName("queue_waiting", .gauge, labels: ["event"], "People in the waiting room.")
+    /// `used_memory` of Redis.
+    public static let redisMemoryUsedBytes = MetricName("redis_memory_used_bytes", .gauge, "Memory used by Redis.")
+    /// `maxmemory` of Redis.
+    public static let redisMemoryMaxBytes = MetricName("redis_memory_max_bytes", .gauge, "Memory limit of Redis.")
+}
+
+// MARK: Histograms, in seconds; waits and streams are excluded
+
+extension MetricName {
+    /// Server time of a request, without long-poll waits and streams.
+    public static let httpRequestDuration = MetricName(
+        "http_request_duration_seconds", .histogram, labels: ["method", "route"], "Server time of HTTP requests.")
+    /// From the submission of a script or command to its reply.
+    public static let redisOperationDuration = MetricName(
+        "redis_operation_duration_seconds", .histogram, labels: ["operation"], "Time of Redis operations.")
+    /// Handling of one message or batch.
+    public static let workerHandleDuration = MetricName(
+        "worker_handle_duration_seconds", .histogram, labels: ["worker"], "Time to handle a message or batch.")
+    /// From the 202 to the row in PostgreSQL.
+    public static let endToEndDuration = MetricName("end_to_end_duration_seconds", .histogram, "From the 202 to the projection.")
+}
+
+// MARK: Look-up and handles
+
+extension MetricName {
+    /// Every name above, by its text.
+    public static let all: [String: MetricName] = Dictionary(
+        uniqueKeysWithValues: [
+            httpRequests, bookingReservations, bookingReservationFailures, workerMessages, dlqMessages,
+            activeReservations, zoneAvailable, zoneCapacity, kafkaConsumerLag, kafkaConsumerLagSeconds, dlqOpenMessages,
+            outboxOldestAgeSeconds, dbConnectionsActive, queueWaiting, redisMemoryUsedBytes, redisMemoryMaxBytes,
+            httpRequestDuration, redisOperationDuration, workerHandleDuration, endToEndDuration,
+        ].map { ($0.text, $0) })
+
+    /// A handle to keep: adding to it is one atomic operation. Values are given in the order of ``labels``; a missing one is empty.
+    public func counter(_ values: String..., in registry: PrometheusRegistry = Telemetry.registry) -> Counter {
+        Counter(label: text, dimensions: dimensions(values), factory: registry)
+    }
+
+    /// A handle to keep: setting it is one atomic operation. `destroy()` removes the series (a zone that is gone).
+    public func gauge(_ values: String..., in registry: PrometheusRegistry = Telemetry.registry) -> Meter {
+        Meter(label: text, dimensions: dimensions(values), factory: registry)
+    }
+
+    /// A handle to keep: recording is three atomic operations. Give it nanoseconds or a `Duration`; it is scraped in seconds.
+    public func timer(_ values: String..., in registry: PrometheusRegistry = Telemetry.registry) -> Timer {
+        Timer(label: text, dimensions: dimensions(values), factory: registry)
+    }
+
+    private func dimensions(_ values: [String]) -> [(String, String)] {
+        labels.indices.map { index in (labels[index], index < values.count ? values[index] : "") }
+    }
+}

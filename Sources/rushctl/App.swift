@@ -1,0 +1,21 @@
+import ArgumentParser
+import Logging
+import Telemetry
+
+/// The operator's tool.
+@main
+struct Rushctl: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rushctl",
+        abstract: "Operates a Booking Rush installation.",
+        discussion: """
+            Where the stores are comes from the environment: DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, JWT_SECRET (.env.example).
+            Exit codes: 0 done, 1 failed or a check found something, 64 wrong usage.
+            """,
+        subcommands: [Migrate.self, TopicsCommand.self, Seed.self, Token.self, Inventory.self, Run.self, Bench.self])
+
+    static func main() async {
+        Telemetry.bootstrap(service: "rushctl", level: .error)
+        await main(nil)
+    }
+}

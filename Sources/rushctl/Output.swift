@@ -1,0 +1,20 @@
+import Foundation
+
+/// Prints for people and for scripts.
+enum Output {
+    static func json(_ value: some Encodable) throws {
+        print(String(decoding: try encode(value), as: UTF8.self))
+    }
+
+    static func encode(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
+    }
+
+    /// A line of progress, on standard error so that standard output stays the result.
+    static func progress(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+}

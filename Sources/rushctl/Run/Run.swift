@@ -1,0 +1,117 @@
+import ArgumentParser
+import Foundation
+import LocalStack
+
+/// `rushctl run`, which is `ops/run`.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs a whole installation on this machine until Ctrl-C.",
+        discussion: """
+            Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL or DATABASE_URL name them.
+            With --once it brings everything up on free ports in a folder of its own, takes two bookings through their life over HTTP, checks the
+            inventory, takes everything down and exits with 0 or 1.
+            """)
+
+    @Option(help: "Folder for data, logs and secrets.")
+    var directory = ".run"
+
+    @Option(help: "Port of the ingress.")
+    var port = 8080
+
+    @Flag(help: "Erase the data of earlier runs first.")
+    var fresh = false
+
+    @Flag(help: "The main job once, unattended.")
+    var once = false
+
+    @Option(help: "With --once: where to write the journey as JSON.")
+    var json: String?
+
+    @Option(help: "How the broker makes records durable: always, interval=MS or none.")
+    var sync: String?
+
+    func validate() throws {
+        if json != nil && !once { throw ValidationError("--json goes with --once.") }
+        if !(1...65_535).contains(port) { throw ValidationError("--port must be from 1 to 65535.") }
+    }
+
+    func run() async throws {
+        do {
+            if once { try await runOnce() } else { try await runUntilStopped() }
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            Output.progress("ops/run: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func configuration(_ folder: String, _ ports: LocalStackConfiguration.Ports) -> LocalStackConfiguration {
+        var configuration = LocalStackConfiguration(
+            directory: URL(fileURLWithPath: folder).standardizedFileURL.path, binaries: Installation.binaries, ports: ports,
+            external: .init(environment: ProcessInfo.processInfo.environment))
+        configuration.brokerSync = sync
+        return configuration
+    }
+
+    private func runUntilStopped() async throws {
+        var ports = LocalStackConfiguration.Ports.standard
+        ports.http = port
+        let configuration = configuration(directory, ports)
+        if fresh { try LocalStack.erase(directory: configuration.directory) }
+        let installation = try Installation(configuration) { Output.progress("  \($0)") }
+        let end = StopSignals()
+        do {
+            let report = try await end.unlessStopped { try await installation.start(.demo) }
+            try await greet(installation, report)
+            try await end.wait(orExitOf: installation.stack)
+        } catch {
+            await installation.stack.stop()
+            if error is StopSignals.Stopped {
+                Output.progress("stopped")
+                return
+            }
+            throw error
+        }
+    }
+
+    private func greet(_ installation: Installation, _ report: Seeder.Report) async throws {
+        let url = installation.stack.endpoints.baseURL
+        guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIDs.isEmpty }) else { return }
+        let token = try await installation.token()
+        let body = #"{"event_id":"\#(event.eventID)","show_id":"\#(show.showID)","zone_id":"\#(zone.zoneID)","quantity":2}"#
+        print(
+            """
+
+            Booking Rush is up: \(url)
+
+              TOKEN=\(token)
+
+              curl -s \(url)/api/v1/events
+              curl -s -X POST \(url)/api/v1/bookings/reserve -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d '\(body)'
+              curl -s \(url)/api/v1/bookings -H "Authorization: Bearer $TOKEN"
+
+            Logs are in \(installation.stack.configuration.directory)/logs. Ctrl-C stops everything.
+            """)
+        fflush(nil)
+    }
+
+    private func runOnce() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-\(ProcessInfo.processInfo.processIdentifier)").path
+        var configuration = configuration(folder, .free)
+        configuration.holdSeconds = 4
+        let installation = try Installation(configuration) { Output.progress("  \($0)") }
+        let end = StopSignals()
+        let journey = Journey(installation: installation)
+        do {
+            try await end.unlessStopped { try await journey.run() }
+        } catch {
+            journey.fail(error)
+        }
+        await installation.stack.stop()
+        if journey.ok { try? LocalStack.erase(directory: folder) } else { Output.progress("the logs are in \(folder)/logs") }
+        if let json { try Output.encode(journey.report).write(to: URL(fileURLWithPath: json)) }
+        print(journey.ok ? "ok" : "failed")
+        if !journey.ok { throw ExitCode(1) }
+    }
+}

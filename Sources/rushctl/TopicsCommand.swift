@@ -1,0 +1,98 @@
+import ArgumentParser
+import KafkaClient
+import Topics
+
+/// `rushctl topics apply|list|describe`.
+struct TopicsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "topics", abstract: "Makes the topics what topics/topics.yaml declares, and shows them.",
+        subcommands: [Apply.self, List.self, Describe.self])
+
+    struct Apply: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Creates topics, adds partitions, sets configurations; never takes any away.")
+
+        @Flag(help: "Only say what would be done.")
+        var dryRun = false
+
+        func run() async throws {
+            let dryRun = dryRun
+            let changes = try await TopicsCommand.admin(Connections.kafka()) { admin in
+                let applier = TopicApplier(catalogue: try .load())
+                return dryRun ? try await applier.plan(admin: admin) : try await applier.apply(admin: admin)
+            }
+            for change in changes { print(change) }
+            if changes.isEmpty { print("up to date") }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists topics, declared and found.")
+
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        private struct Row: Encodable {
+            let name: String
+            let declaredPartitions: Int?
+            let partitions: Int?
+            let replicationFactor: Int?
+        }
+
+        func run() async throws {
+            let rows = try await TopicsCommand.admin(Connections.kafka()) { admin in
+                try await TopicApplier(catalogue: try .load()).list(admin: admin)
+            }
+            if json {
+                return try Output.json(
+                    rows.map {
+                        Row(
+                            name: $0.name, declaredPartitions: $0.declaredPartitions, partitions: $0.partitions, replicationFactor: $0.replicationFactor)
+                    })
+            }
+            for row in rows {
+                let declared = row.declaredPartitions.map(String.init) ?? "not declared"
+                print("\(row.name)  partitions \(row.partitions.map(String.init) ?? "none") (declared \(declared))")
+            }
+        }
+    }
+
+    struct Describe: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows one topic: what is declared, its settings and offsets.")
+
+        @Argument(help: "The topic's name.")
+        var name: String
+
+        func run() async throws {
+            let name = name
+            let topic = try await TopicsCommand.admin(Connections.kafka()) { admin in
+                try await TopicApplier(catalogue: try .load()).describe(name, admin: admin)
+            }
+            print("\(name): \(topic.declaration.description)")
+            print("  key: \(topic.declaration.key)")
+            print("  types: \(topic.declaration.types.joined(separator: ", "))")
+            for config in topic.configs.filter(\.isOverridden).sorted(by: { $0.name < $1.name }) { print("  \(config.name) = \(config.value ?? "")") }
+            for (partition, range) in topic.offsets.sorted(by: { $0.key < $1.key }) {
+                print("  partition \(partition): offsets \(range.low) to \(range.high), \(range.high - range.low) records")
+            }
+        }
+    }
+
+    /// Makes the topics what is declared.
+    /// - Returns: what was changed.
+    static func apply(bootstrapServers: String) async throws -> [TopicChange] {
+        try await admin(bootstrapServers) { try await TopicApplier(catalogue: try .load()).apply(admin: $0) }
+    }
+
+    private static func admin<T: Sendable>(_ bootstrapServers: String, _ body: (KafkaAdmin) async throws -> T) async throws -> T {
+        let admin = try KafkaAdmin(
+            configuration: KafkaAdminConfiguration(bootstrapServers: bootstrapServers, clientID: "rushctl"), logger: Connections.logger)
+        do {
+            let result = try await body(admin)
+            await admin.shutdown()
+            return result
+        } catch {
+            await admin.shutdown()
+            throw error
+        }
+    }
+}

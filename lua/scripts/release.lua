@@ -1,0 +1,52 @@
+#!lua flags=allow-oom
+-- Ends a hold, giving its seats and the user's allowance back: cancel or expiry. Run twice it says the same again.
+--
+-- KEYS   1 hold
+-- ARGV   1 shard  2 booking id  3 new status (cancelled, expired)  4 by (operation id, or '')  5 traceparent  6 kept when finished (ms)
+-- Reply  { outcome, … }
+--
+-- The other keys follow from what the hold says; they carry the same hash tag as KEYS[1], so a cluster finds them in the same slot.
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local tag = '{' .. ARGV[1] .. '}:'
+
+local function whole(number) return string.format('%.0f', number) end
+
+local hold = redis.call('HMGET', KEYS[1], 'status', 'version', 'due', 'user', 'event', 'zone', 'quantity', 'seats', 'fragment', 'by')
+local status = hold[1]
+if not status then
+  redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
+  return { 'missing' }
+end
+if status == ARGV[3] and ARGV[4] ~= '' and hold[10] == ARGV[4] then return { 'released_before', hold[2] } end
+if status ~= 'reserved' then
+  redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
+  return { 'wrong_state', status }
+end
+if ARGV[3] == 'expired' and tonumber(hold[3]) > now then return { 'not_due', hold[3] } end
+
+local zoneKey = 'zone:' .. tag .. hold[6]
+local zone = redis.call('HMGET', zoneKey, 'available', 'held', 'sold', 'capacity', 'version')
+if not zone[1] then return { 'zone_missing' } end
+local userKey = 'user:' .. tag .. hold[5] .. ':' .. hold[4]
+local quantity = tonumber(hold[7])
+local floor = tonumber(redis.call('GET', 'epoch:' .. tag:sub(1, -2)) or 0) * 1000000
+local version = math.max(tonumber(hold[2]), floor) + 1
+local zoneVersion = math.max(tonumber(zone[5]), floor) + 1
+local available = tonumber(zone[1]) + quantity
+local held = tonumber(zone[2]) - quantity
+
+local value = '{' .. hold[9] .. ',"status":"' .. ARGV[3] .. '","version":' .. whole(version) .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
+  .. whole(now) .. ',"zone":{"capacity":' .. zone[4] .. ',"available":' .. whole(available) .. ',"held":' .. whole(held) .. ',"sold":' .. zone[3]
+  .. ',"version":' .. whole(zoneVersion) .. '}}'
+
+for index in string.gmatch(hold[8], '%d+') do redis.call('SETRANGE', 'seats:' .. tag .. hold[6], index, 'f') end
+redis.call('HSET', zoneKey, 'available', available, 'held', held, 'version', zoneVersion)
+redis.call('HINCRBY', userKey, 'count', -quantity)
+redis.call('HSET', KEYS[1], 'status', ARGV[3], 'version', version, 'updated', now, 'by', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
+local entry = redis.call('XADD', 'outbox:' .. tag:sub(1, -2), '*', 'type', 'booking.' .. ARGV[3] .. '.v1', 'key', ARGV[2], 'version', version,
+  'trace', ARGV[5], 'value', value)
+return { 'released', whole(version), entry, value }

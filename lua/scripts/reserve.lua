@@ -1,0 +1,100 @@
+-- Reserves seats for one user: everything or nothing, in one slot, in one call.
+--
+-- KEYS   1 zone  2 user (per event)  3 idempotency  4 hold  5 due  6 outbox  7 mine  8 seats  9 seat numbers  10 epoch
+-- ARGV   1 booking id  2 event id  3 show id  4 quantity  5 body hash  6 hold (ms)  7 fragment  8 traceparent  9 tokens a minute
+--        10 burst  11 outbox limit (entries)  12 idempotency kept (ms)  13 age (years, or '')  14… seat ids
+-- Reply  { outcome, tokens left (thousandths, -1 before the rate was looked at), … }
+--
+-- Nothing is written before every check has passed, save the rate token: Lua has no rollback.
+-- Order of the checks: replay, sale window, rate, age, per-user limit, stock (SPEC, section 2).
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local quantity = tonumber(ARGV[4])
+local named = #ARGV - 13
+
+local function whole(number) return string.format('%.0f', number) end
+
+local first = redis.call('GET', KEYS[3])
+if first then
+  if string.sub(first, 1, #ARGV[5]) ~= ARGV[5] then return { 'key_reused', -1 } end
+  return { 'replayed', -1, string.sub(first, #ARGV[5] + 2) }
+end
+
+local zone = redis.call('HMGET', KEYS[1], 'event', 'show', 'tenant', 'available', 'held', 'sold', 'capacity', 'version', 'price', 'currency',
+  'limit', 'opens', 'closes', 'min_age', 'seated', 'ends')
+if not zone[1] then return { 'zone_missing', -1 } end
+if zone[1] ~= ARGV[2] or zone[2] ~= ARGV[3] then return { 'zone_mismatch', -1 } end
+local seated = zone[15] == '1'
+if seated and named == 0 then return { 'seats_required', -1 } end
+if not seated and named > 0 then return { 'seats_not_numbered', -1 } end
+if now < tonumber(zone[12]) or now >= tonumber(zone[13]) then return { 'sale_closed', -1, zone[12], zone[13] } end
+if redis.call('XLEN', KEYS[6]) >= tonumber(ARGV[11]) then return { 'outbox_full', -1 } end
+
+-- A token bucket with continuous refill, inside the user's own key.
+local user = redis.call('HMGET', KEYS[2], 'count', 'tokens', 'at')
+local count = tonumber(user[1] or 0)
+local perMs = tonumber(ARGV[9]) / 60000
+local burst = tonumber(ARGV[10])
+local tokens = burst
+if user[2] then tokens = math.min(burst, tonumber(user[2]) + math.max(0, now - tonumber(user[3])) * perMs) end
+if tokens < 1 then return { 'rate_limited', math.floor(tokens * 1000), math.ceil((1 - tokens) / perMs) } end
+tokens = tokens - 1
+local left = math.floor(tokens * 1000)
+
+-- A refusal keeps only the bucket, and only until it is full again, so that a rush on a sold-out zone leaves nothing behind.
+local function refuse(...)
+  redis.call('HSET', KEYS[2], 'tokens', tokens, 'at', now)
+  if count == 0 then redis.call('PEXPIRE', KEYS[2], math.ceil((burst - tokens) / perMs) + 1) end
+  return { ... }
+end
+
+local minimumAge = tonumber(zone[14])
+if minimumAge > 0 and (ARGV[13] == '' or tonumber(ARGV[13]) < minimumAge) then return refuse('age_restricted', left, zone[14]) end
+if count + quantity > tonumber(zone[11]) then return refuse('over_limit', left, zone[11], whole(count)) end
+local available = tonumber(zone[4])
+if available < quantity then return refuse('out_of_stock', left, zone[4]) end
+
+local indexes = {}
+if seated then
+  local ids = {}
+  for i = 1, named do ids[i] = ARGV[13 + i] end
+  local numbers = redis.call('HMGET', KEYS[9], unpack(ids))
+  local taken = {}
+  for i = 1, named do
+    if not numbers[i] then return refuse('seat_unknown', left, ids[i]) end
+    if redis.call('GETRANGE', KEYS[8], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = ids[i] end
+    indexes[i] = numbers[i]
+  end
+  if #taken > 0 then return refuse('seat_taken', left, table.concat(taken, ',')) end
+end
+
+-- From here on everything is written.
+local floor = tonumber(redis.call('GET', KEYS[10]) or 0) * 1000000
+local version = floor + 1
+local zoneVersion = math.max(tonumber(zone[8]), floor) + 1
+local held = tonumber(zone[5]) + quantity
+available = available - quantity
+local price = tonumber(zone[9])
+local total = price * quantity
+local due = now + tonumber(ARGV[6])
+
+local fragment = ARGV[7] .. ',"tenant_id":"' .. zone[3] .. '","unit_price_minor":' .. whole(price) .. ',"total_minor":' .. whole(total)
+  .. ',"currency":"' .. zone[10] .. '","created_at_ms":' .. whole(now)
+local value = '{' .. fragment .. ',"status":"reserved","version":' .. whole(version) .. ',"expires_at_ms":' .. whole(due) .. ',"updated_at_ms":'
+  .. whole(now) .. ',"zone":{"capacity":' .. zone[7] .. ',"available":' .. whole(available) .. ',"held":' .. whole(held) .. ',"sold":' .. zone[6]
+  .. ',"version":' .. whole(zoneVersion) .. '}}'
+
+for i = 1, #indexes do redis.call('SETRANGE', KEYS[8], indexes[i], 'h') end
+redis.call('HSET', KEYS[1], 'available', available, 'held', held, 'version', zoneVersion)
+redis.call('HSET', KEYS[2], 'count', count + quantity, 'tokens', tokens, 'at', now)
+if count == 0 then redis.call('PEXPIREAT', KEYS[2], tonumber(zone[16]) + 86400000) end
+redis.call('HSET', KEYS[4], 'status', 'reserved', 'version', version, 'due', due, 'updated', now, 'user', string.match(KEYS[2], '[^:]+$'),
+  'event', ARGV[2], 'zone', string.match(KEYS[1], '[^:]+$'), 'quantity', quantity, 'seats', table.concat(indexes, ','), 'fragment', fragment)
+redis.call('ZADD', KEYS[5], due, ARGV[1])
+local answer = table.concat({ ARGV[1], whole(version), whole(due), whole(price), whole(total), zone[10], whole(available) }, '|')
+redis.call('SET', KEYS[3], ARGV[5] .. '|' .. answer, 'PX', ARGV[12])
+redis.call('ZADD', KEYS[7], now, ARGV[1])
+redis.call('PEXPIRE', KEYS[7], 86400000)
+local entry = redis.call('XADD', KEYS[6], '*', 'type', 'booking.created.v1', 'key', ARGV[1], 'version', version, 'trace', ARGV[8], 'value', value)
+return { 'reserved', left, answer, entry, value }

@@ -1,0 +1,26 @@
+/// One step of the schema, as the files `sql/NNNN_name.up.sql` and `.down.sql` tell it.
+public struct Migration: Sendable {
+    /// The four digits of the file's name.
+    public let number: Int
+    public let name: String
+    /// SQL that makes the step.
+    public let up: String
+    /// SQL that takes it back.
+    public let down: String
+
+    /// All steps, in order. SwiftPM makes `_001_name_up_sql` of `0001_name.up.sql`.
+    public static let all: [Migration] = [
+        Migration(1, "catalogue", PackageResources._001_catalogue_up_sql, PackageResources._001_catalogue_down_sql),
+        Migration(2, "bookings", PackageResources._002_bookings_up_sql, PackageResources._002_bookings_down_sql),
+    ]
+
+    private init(_ number: Int, _ name: String, _ up: [UInt8], _ down: [UInt8]) {
+        self.number = number
+        self.name = name
+        self.up = String(decoding: up, as: UTF8.self)
+        self.down = String(decoding: down, as: UTF8.self)
+    }
+
+    /// `0001_catalogue`, as the files are called.
+    public var title: String { String(repeating: "0", count: max(0, 4 - String(number).count)) + "\(number)_\(name)" }
+}

@@ -1,0 +1,1 @@
+DROP TABLE seats, seat_zones, shows, events, venues, categories, tenants;

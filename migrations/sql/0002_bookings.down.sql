@@ -1,0 +1,1 @@
+DROP TABLE projection_offsets, inbox, operations, bookings;

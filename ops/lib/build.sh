@@ -1,0 +1,24 @@
+# Sourced by the scripts of ops/: builds the release products, and only when a source is newer than the last build.
+
+readonly products=(embedded-broker ingress inventory-sync expiry rushctl)
+readonly release="$root/.build/release"
+readonly stamp="$root/.build/ops-release-stamp"
+
+is_built() {
+    local product
+    [ -e "$stamp" ] || return 1
+    for product in "${products[@]}"; do [ -x "$release/$product" ] || return 1; done
+    [ -z "$(find "$root/Package.swift" "$root/Sources" "$root/workers" "$root/topics" "$root/migrations" "$root/lua" \
+        -newer "$stamp" -print -quit)" ]
+}
+
+# Progress is swift's own, on stderr, so that a command's output stays clean.
+build_release() {
+    if is_built; then return 0; fi
+    mkdir -p "$root/.build"
+    # From before the build: what is edited meanwhile is newer.
+    touch "$stamp.new"
+    say "Building (release); the first time takes some minutes."
+    swift build -c release --package-path "$root" >&2 || die "the build failed"
+    mv "$stamp.new" "$stamp"
+}

@@ -1,0 +1,68 @@
+# Sourced by the scripts of ops/: what the machine must have, and how it gets it. Debian 12; other systems are told what to install.
+
+readonly minimum_swift="6.2"
+# Stores and brokers' tools, the C libraries that the product stands on, and what Swift itself needs to link.
+readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev kcat curl ca-certificates)
+readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libcurl4-openssl-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "$(basename "$0"): $*"
+    exit 1
+}
+
+# Runs a command as root: as it is, or through sudo, which may ask for a password only where somebody can answer.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null; then
+        die "packages are missing and this is neither root nor is there sudo; as root run: apt-get install ${missing[*]}"
+    elif [ "${CI:-}" = true ]; then
+        sudo -n "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+require_swift() {
+    local found
+    command -v swift >/dev/null || die "swift is not on the PATH; install Swift 6.3 from https://www.swift.org/install/linux/"
+    found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+    [ -n "$found" ] || die "cannot tell the version of $(command -v swift)"
+    [ "$(printf '%s\n' "$minimum_swift" "$found" | sort -V | head -n 1)" = "$minimum_swift" ] ||
+        die "Swift $found is too old; this needs $minimum_swift or later (https://www.swift.org/install/linux/)"
+}
+
+# Installs the Debian packages that are missing, having named them.
+require_packages() {
+    local package wanted=("${product_packages[@]}" "${swift_packages[@]}")
+    missing=()
+    command -v dpkg-query >/dev/null ||
+        die "this is not Debian; install what these packages hold, then build with swift build -c release: ${wanted[*]}"
+    for package in "${wanted[@]}"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "Missing Debian packages, installing: ${missing[*]}"
+    # The installation has its own cluster; Debian's would only take memory and a port.
+    if ! [ -e /etc/postgresql-common/createcluster.d/booking-rush.conf ]; then
+        as_root mkdir -p /etc/postgresql-common/createcluster.d
+        printf '# Written by Booking Rush before it installed postgresql-15.\ncreate_main_cluster = false\n' |
+            as_root tee /etc/postgresql-common/createcluster.d/booking-rush.conf >/dev/null
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 update -q >&2 || say "apt-get update failed; trying with the lists that are here"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends "${missing[@]}" >&2 ||
+        die "apt-get could not install: ${missing[*]}"
+}
+
+# A rush opens more files than a shell's usual limit.
+raise_file_limit() {
+    ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true
+}
+
+require_all() {
+    require_swift
+    require_packages
+    raise_file_limit
+}
