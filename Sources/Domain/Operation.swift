@@ -42,3 +42,22 @@ public struct Operation: Equatable, Sendable {
         return result
     }
 }
+
+extension Operation {
+    /// The value of `operation.finished.v1`.
+    public func eventJSON(tenant: TenantID) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object {
+            $0.member("operation_id", id)
+            $0.member("tenant_id", tenant)
+            $0.member("user_id", user)
+            $0.member("type", type)
+            $0.member("resource", resource)
+            $0.member("status", status.rawValue)
+            $0.member("version", version)
+            $0.member("error_code", ifPresent: errorCode?.rawValue)
+            $0.member("error_message", ifPresent: errorMessage)
+        }
+        return writer.bytes
+    }
+}

@@ -21,15 +21,31 @@ extension Broker {
         let begin = Clock.steadyMs()
         try Directory.create(configuration.dataDirectory + "/topics")
         try Directory.lock(configuration.dataDirectory)
-        let (stateLog, recovery) = try StateLog.open(directory: configuration.dataDirectory)
+        let (stateLog, recovery) = try openState(configuration.dataDirectory, logger: logger)
         var report = StartReport(truncatedBytes: recovery.truncatedBytes)
         let topics = try recoverTopics(stateLog.state, configuration, logger: logger, report: &report)
-        let pipeline = try CommitPipeline(loop: loop, policy: configuration.sync, stateLog: stateLog)
+        let pipeline = try CommitPipeline(loop: loop, policy: configuration.sync, stateLog: stateLog, dataDirectory: configuration.dataDirectory)
         let broker = Broker(
             configuration: configuration, loop: loop, logger: logger, stateLog: stateLog, pipeline: pipeline, topics: topics,
             producerIDs: try reserve(stateLog, topics: topics))
         report.elapsedMs = Clock.steadyMs() - begin
         return (broker, report)
+    }
+
+    /// Replays the journal, the state first: it says which topics' records are still wanted.
+    private static func openState(_ directory: String, logger: Logger) throws -> (StateLog, StateLog.Recovery) {
+        let entries = try CommitJournal.entries(in: directory)
+        try CommitJournal.replay(entries, in: directory) { $0 == "state.log" }
+        let (stateLog, recovery) = try StateLog.open(directory: directory)
+        let folders = Set(stateLog.state.topics.values.map { "topics/\($0.id)-\($0.name)" })
+        try CommitJournal.replay(entries, in: directory) { path in
+            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count == 4, Int32(parts[2]) != nil, Segment.baseOffset(name: String(parts[3])) != nil else { return false }
+            return folders.contains("\(parts[0])/\(parts[1])")
+        }
+        try CommitJournal.discard(in: directory)
+        if !entries.isEmpty { logger.info("journal replayed", metadata: ["writes": "\(entries.count)"]) }
+        return (stateLog, recovery)
     }
 
     private static func recoverTopics(

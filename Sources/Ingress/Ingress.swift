@@ -20,7 +20,6 @@ struct Ingress {
 
     /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
     func run() async throws {
-        Telemetry.bootstrap(service: "ingress")
         let logger = Logger(label: "ingress")
         let trustQueue = TrustQueue()
         let redis = RedisClient(

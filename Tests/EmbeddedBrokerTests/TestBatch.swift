@@ -6,7 +6,7 @@ import NIOCore
 enum TestBatch {
     /// A batch that is not compressed, with one record per value.
     static func make(
-        _ values: [String], baseTimestamp: Int64 = 1_700_000_000_000, timestampStep: Int64 = 1, producerID: Int64 = -1, epoch: Int16 = -1,
+        _ values: [String], baseTimestamp: Int64 = Clock.nowMs(), timestampStep: Int64 = 1, producerID: Int64 = -1, epoch: Int16 = -1,
         sequence: Int32 = -1, attributes: Int16 = 0
     ) -> ByteBuffer {
         var records = ByteBuffer()

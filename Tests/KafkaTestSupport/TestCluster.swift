@@ -68,8 +68,10 @@ public final class TestCluster: Sendable {
         return unique
     }
 
-    public func admin() throws -> KafkaAdmin {
-        try KafkaAdmin(configuration: KafkaAdminConfiguration(bootstrapServers: bootstrap, clientID: "test-admin"), logger: .quiet)
+    public func admin(limit: Duration = .seconds(10)) throws -> KafkaAdmin {
+        var configuration = KafkaAdminConfiguration(bootstrapServers: bootstrap, clientID: "test-admin")
+        configuration.limit = limit
+        return try KafkaAdmin(configuration: configuration, logger: .quiet)
     }
 
     public func producer(_ change: (inout KafkaProducerConfiguration) -> Void = { _ in }) throws -> KafkaProducer {

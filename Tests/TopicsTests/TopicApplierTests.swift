@@ -38,7 +38,7 @@ struct TopicApplierTests {
     @Test(.enabled(if: TestCluster.brokerBinary != nil), .timeLimit(.minutes(1)))
     func applyingTwiceChangesAClusterOnce() async throws {
         let cluster = try TestCluster()
-        let admin = try cluster.admin()
+        let admin = try cluster.admin(limit: .seconds(3))
         let catalogue = try TopicCatalogue.load()
         try await admin.createTopic(Topic.bookingCommands.name, partitions: 3, configs: ["max.message.bytes": "500000"])
         let applier = TopicApplier(catalogue: catalogue)

@@ -37,7 +37,8 @@ local zoneVersion = math.max(tonumber(zone[5]), floor) + 1
 local available = tonumber(zone[1]) + quantity
 local held = tonumber(zone[2]) - quantity
 
-local value = '{' .. hold[9] .. ',"status":"' .. ARGV[3] .. '","version":' .. whole(version) .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
+local actor = ARGV[4] == '' and '"system"' or '"user","operation_id":"' .. ARGV[4] .. '"'
+local value = '{' .. hold[9] .. ',"status":"' .. ARGV[3] .. '","actor":' .. actor .. ',"version":' .. whole(version) .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
   .. whole(now) .. ',"zone":{"capacity":' .. zone[4] .. ',"available":' .. whole(available) .. ',"held":' .. whole(held) .. ',"sold":' .. zone[3]
   .. ',"version":' .. whole(zoneVersion) .. '}}'
 

@@ -81,7 +81,7 @@ local due = now + tonumber(ARGV[6])
 
 local fragment = ARGV[7] .. ',"tenant_id":"' .. zone[3] .. '","unit_price_minor":' .. whole(price) .. ',"total_minor":' .. whole(total)
   .. ',"currency":"' .. zone[10] .. '","created_at_ms":' .. whole(now)
-local value = '{' .. fragment .. ',"status":"reserved","version":' .. whole(version) .. ',"expires_at_ms":' .. whole(due) .. ',"updated_at_ms":'
+local value = '{' .. fragment .. ',"status":"reserved","actor":"user","version":' .. whole(version) .. ',"expires_at_ms":' .. whole(due) .. ',"updated_at_ms":'
   .. whole(now) .. ',"zone":{"capacity":' .. zone[7] .. ',"available":' .. whole(available) .. ',"held":' .. whole(held) .. ',"sold":' .. zone[6]
   .. ',"version":' .. whole(zoneVersion) .. '}}'
 

@@ -105,7 +105,9 @@ extension Broker {
                 if flexible { try reader.tags() }
             }
         } else {
-            for (topic, partitions) in Dictionary(grouping: committed.keys, by: \.topic) { wanted.append((topic, partitions.map(\.partition).sorted())) }
+            for (topic, partitions) in Dictionary(grouping: committed.keys, by: \.topic) {
+                wanted.append((topic, partitions.map(\.partition).sorted()))
+            }
         }
         exchange.reply { writer in
             if version >= 3 { writer.noThrottle() }

@@ -47,7 +47,8 @@ extension Broker {
         var names: Set<String> = []
         let results = wanted.map { topic in
             guard names.insert(topic.name).inserted else { return TopicResult(name: topic.name, error: .invalidRequest, message: "named twice") }
-            let count = topic.assigned.isEmpty ? (topic.partitions == -1 ? configuration.defaultPartitions : topic.partitions) : Int32(topic.assigned.count)
+            let count =
+                topic.assigned.isEmpty ? (topic.partitions == -1 ? configuration.defaultPartitions : topic.partitions) : Int32(topic.assigned.count)
             return create(topic.name, count: count, replicas: topic.replicas, overrides: topic.overrides, onlyValidate: onlyValidate)
         }
         reply(exchange, to: results, throttleSince: 2, messageSince: 1)
@@ -64,7 +65,9 @@ extension Broker {
             guard partitionCount + Int(count) <= BrokerLimits.maxPartitions else {
                 return refuse(.policyViolation, "more than \(BrokerLimits.maxPartitions) partitions in all")
             }
-            if !onlyValidate, !create(name, partitions: count, configuration: configuration) { return refuse(.policyViolation, "too many partitions") }
+            if !onlyValidate, !create(name, partitions: count, configuration: configuration) {
+                return refuse(.policyViolation, "too many partitions")
+            }
             return TopicResult(name: name, error: .none, message: nil)
         } catch {
             return refuse(.invalidConfig, error.description)

@@ -3,13 +3,13 @@ import NIOCore
 /// Collects what a turn of the event loop appends, writes it in one round, and then lets the answers go: group commit.
 ///
 /// Confined to the event loop. One round is under way at a time; what comes meanwhile makes up the next one. With ``SyncPolicy/always`` a round runs on the
-/// writer's thread and ends after `fdatasync`; otherwise it is a write into the page cache, done at once on the event loop, which is cheaper than waking a
+/// writer's thread and ends after one `fdatasync` (``CommitJournal``); otherwise it is a write into the page cache, done at once on the event loop, which is cheaper than waking a
 /// thread, and the thread makes things durable later.
 final class CommitPipeline {
     private let loop: NIOIsolatedEventLoop
     private let policy: SyncPolicy
     private let stateLog: StateLog
-    private let thread = WriterThread()
+    private let thread = WriterThread(name: "log-writer")
 
     /// Called for each partition with new readable bytes.
     var onReadable: ((PartitionLog, Int) -> Void)?
@@ -36,11 +36,11 @@ final class CommitPipeline {
     private var unsyncedDirectories: Set<String> = []
     private var syncIsScheduled = false
 
-    init(loop: NIOIsolatedEventLoop, policy: SyncPolicy, stateLog: StateLog) throws {
+    init(loop: NIOIsolatedEventLoop, policy: SyncPolicy, stateLog: StateLog, dataDirectory: String) throws {
         self.loop = loop
         self.policy = policy
         self.stateLog = stateLog
-        try thread.start()
+        try thread.start(journal: policy == .always ? CommitJournal(directory: dataDirectory) : nil)
     }
 
     /// Whether something waits to be written.
@@ -173,7 +173,7 @@ final class CommitPipeline {
 
     /// Writes what is left, makes all of it durable and ends the thread. Call it once, when no more requests come and ``isIdle`` holds.
     func close() -> BrokerError? {
-        thread.stop()
-        return takeUnsynced().perform(sync: true).fatal
+        let failure = thread.stop()
+        return failure ?? takeUnsynced().perform(sync: true).fatal
     }
 }

@@ -26,9 +26,10 @@ enum Directory {
         return names
     }
 
-    /// Makes the entries of `path` durable.
+    /// Makes the entries of `path` durable; one that was removed meanwhile, with its topic, has none.
     static func sync(_ path: String) throws(BrokerError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT { return }
         guard descriptor >= 0 else { throw .system(.sync, operation: "open a directory", path: path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw .system(.sync, operation: "make a directory durable", path: path) }

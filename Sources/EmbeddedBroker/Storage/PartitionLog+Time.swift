@@ -10,7 +10,8 @@ extension PartitionLog {
                 file: segment.file, from: segment.position(beforeTimestamp: timestamp), to: segment.committedSize, chunk: BatchScanner.lookupSize)
             while let header = try scanner.header() {
                 if header.maxTimestamp >= timestamp, header.lastOffset >= startOffset {
-                    let exact = try scanner.withBatch(header) { RecordWalk.first(in: $0, header: header, atOrAfter: timestamp, from: startOffset) } ?? nil
+                    let exact =
+                        try scanner.withBatch(header) { RecordWalk.first(in: $0, header: header, atOrAfter: timestamp, from: startOffset) } ?? nil
                     if let exact { return exact }
                     if header.isCompressed { return (max(header.baseOffset, startOffset), header.baseTimestamp) }
                 }
@@ -28,14 +29,18 @@ extension PartitionLog {
         for segment in segments {
             let isTooOld = configuration.retentionMs >= 0 && segment.size > 0 && nowMs - segment.maxTimestamp > configuration.retentionMs
             let isTooMuch = excess >= segment.size && segment.size > 0
-            let isDeleted = segment.baseOffset < startOffset && (segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset ?? nextOffset) <= startOffset
+            let isDeleted =
+                segment.baseOffset < startOffset && (segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset ?? nextOffset) <= startOffset
             guard isTooOld || isTooMuch || isDeleted else { break }
             excess -= segment.size
             expired += 1
         }
         guard expired > 0 else { return 0 }
         // The active segment's name is what carries the next offset across a restart, so one must remain.
-        if expired == segments.count { try roll(nowMs: nowMs) }
+        if expired == segments.count {
+            try roll(nowMs: nowMs)
+            try Directory.sync(directory)
+        }
         for segment in segments.prefix(expired) { Directory.remove(segment.file.path) }
         segments.removeFirst(expired)
         startOffset = max(startOffset, segments.first?.baseOffset ?? startOffset)

@@ -236,7 +236,8 @@ final class PartitionLog {
 
     private func position(of offset: Int64, in segment: Segment) throws(BrokerError) -> Int64 {
         for hint in readHints where hint.offset == offset && hint.segmentBase == segment.baseOffset { return hint.position }
-        var scanner = BatchScanner(file: segment.file, from: segment.position(before: offset), to: segment.committedSize, chunk: BatchScanner.lookupSize)
+        var scanner = BatchScanner(
+            file: segment.file, from: segment.position(before: offset), to: segment.committedSize, chunk: BatchScanner.lookupSize)
         while let header = try scanner.header(), header.lastOffset < offset { scanner.skip(header) }
         return scanner.position
     }

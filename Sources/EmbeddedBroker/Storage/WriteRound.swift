@@ -37,6 +37,38 @@ struct WriteRound: Sendable {
         var fatal: BrokerError?
     }
 
+    /// Writes, and makes it durable: through the journal where there is one and the round is small, else file by file. Runs on the writer's thread.
+    func performDurably(_ journal: inout CommitJournal?) -> Outcome {
+        let bytes = writes.reduce(0) { $0 + $1.bytes.readableBytes }
+        guard journal != nil, files.isEmpty, bytes <= CommitJournal.maxRoundBytes, publication == nil else {
+            // A state log that takes the place of the old one makes what the journal says of the old one wrong.
+            if publication != nil {
+                do throws(BrokerError) { try journal?.clear() } catch { return Outcome(fatal: error) }
+            }
+            return perform(sync: true)
+        }
+        var outcome = perform(sync: false)
+        let written = writes.filter { outcome.failures[ObjectIdentifier($0.file)] == nil }
+        guard !written.isEmpty, outcome.fatal == nil else { return outcome }
+        do throws(BrokerError) {
+            try journal?.commit(written, directories: directories)
+        } catch {
+            outcome.fatal = error.code == .storage ? syncDirectly(written) : error
+        }
+        return outcome
+    }
+
+    /// The way out when the journal cannot grow.
+    private func syncDirectly(_ written: [Write]) -> BrokerError? {
+        do throws(BrokerError) {
+            for write in written { try write.file.sync() }
+            for directory in directories { try Directory.sync(directory) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// Writes, and syncs when `sync` or the round says so. Blocks; runs on the writer's thread or, when it does not sync, on the event loop.
     func perform(sync: Bool) -> Outcome {
         var outcome = Outcome()

@@ -14,9 +14,16 @@ final class WriterThread: Sendable {
     private let available = DispatchSemaphore(value: 0)
     private let thread = Mutex<OwnedThread?>(nil)
 
-    /// Starts the thread.
-    func start() throws {
-        let started = try OwnedThread(name: "log-writer") { [self] in run() }
+    private let name: String
+    private let stopFailure = Mutex<BrokerError?>(nil)
+
+    init(name: String) {
+        self.name = name
+    }
+
+    /// Starts the thread. With a journal, rounds become durable through it.
+    func start(journal: CommitJournal? = nil) throws {
+        let started = try OwnedThread(name: name) { [self] in run(journal) }
         thread.withLock { $0 = started }
     }
 
@@ -26,20 +33,25 @@ final class WriterThread: Sendable {
         available.signal()
     }
 
-    /// Ends the thread after what was submitted, and waits for it.
-    func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
+    /// Ends the thread after what was submitted, and waits for it. Returns what went wrong at the end, if anything did.
+    @discardableResult
+    func stop() -> BrokerError? {
+        guard let thread = thread.withLock({ $0.take() }) else { return nil }
         jobs.withLock { $0.append(.stop) }
         available.signal()
         thread.join()
+        return stopFailure.withLock { $0 }
     }
 
-    private func run() {
+    private func run(_ journal: CommitJournal?) {
+        var journal = journal
         while true {
             available.wait()
             switch jobs.withLock({ $0.removeFirst() }) {
-            case .round(let round, let sync, let done): done(round.perform(sync: sync))
-            case .stop: return
+            case .round(let round, let sync, let done): done(sync ? round.performDurably(&journal) : round.perform(sync: false))
+            case .stop:
+                do throws(BrokerError) { try journal?.close() } catch { stopFailure.withLock { $0 = error } }
+                return
             }
         }
     }

@@ -21,6 +21,8 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         var response: Response
         do {
             response = try await router.respond(to: request, context: context)
+            // The router answers an unknown path itself, without a body.
+            if response.status == .notFound && context.endpointPath == nil { throw APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown") }
         } catch {
             response = answer(to: error, request, context)
         }
@@ -40,9 +42,6 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         case let failure as ValidationFailure: apiError = APIError(failure)
         case is NIOTooManyBytesError:
             apiError = APIError(.payloadTooLarge, "The body is larger than 64 KiB.", field: "body", reason: "must be at most 65536 bytes")
-        case let error as HTTPError where error.status == .notFound:
-            apiError = APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown")
-        case let error as HTTPError where error.status == .badRequest: apiError = APIError(.validation, "The request is not valid.", field: "path")
         default:
             logger.error(
                 "a request failed in a way nobody foresaw",

@@ -1,0 +1,35 @@
+public import KafkaClient
+
+/// What a command worker does: handles one message at a time, several keys at once.
+///
+/// First deliveries come in order per key. A message may come again after a crash, a rebalance or a failure, so the handler reads the state anew on
+/// each attempt and is right when it was done before.
+public protocol MessageHandler: Sendable {
+    /// Handles one message. `attempt` counts from 1.
+    /// - Throws: instead of returning an outcome; by its ``Failure`` it becomes one.
+    func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome
+}
+
+/// How a message ended, or should go on.
+public enum MessageOutcome: Sendable {
+    /// Its effects are there.
+    case done
+    /// It asks for nothing that is to be done.
+    case skip
+    /// Try again, after this pause or the configured one, as long as there are attempts left.
+    case retry(after: Duration? = nil, Failure)
+    /// It can never succeed.
+    case deadLetter(Failure)
+    /// Something that it needs is away: pause the worker, blame no message.
+    case outage(Failure)
+
+    /// The outcome that a thrown error means; nil when the worker must stop.
+    init?(_ failure: Failure) {
+        switch failure.disposition {
+        case .retry: self = .retry(after: nil, failure)
+        case .deadLetter: self = .deadLetter(failure)
+        case .outage: self = .outage(failure)
+        case .fatal: return nil
+        }
+    }
+}

@@ -1,0 +1,69 @@
+public import Topics
+
+/// How a worker consumes. The limits suit one copy on a small machine.
+public struct WorkerConfiguration: Sendable {
+    /// The worker's name, in metrics and logs.
+    public var name: String
+    /// The consumer group; its dead letters go to the topic declared for it.
+    public var group: String
+    /// The topics to consume.
+    public var topics: [Topic]
+    /// `host:port`, several separated by commas.
+    public var bootstrapServers: String
+    /// What was built, for dead letters: a version or commit.
+    public var build = "development"
+    /// Pauses before a failed message or batch is tried again in place; when they are used up it is given up. Default 1 s, 2 s, 4 s.
+    public var retryDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4)]
+    /// By how much a pause may be longer or shorter, as a fraction of it. Default 0.2.
+    public var jitter = 0.2
+    /// Pauses while a dependency is away: the first, doubled up to the second. Default 250 ms, 5 s.
+    public var outageBackoff: ClosedRange<Duration> = .milliseconds(250) ... .seconds(5)
+    /// How many must fail, beside being more than half, before failures count as an outage and nothing goes to the DLQ. Default 5.
+    public var minOutageFailures = 5
+    /// Messages in one batch, or in hand at once. Default 1,000.
+    public var maxMessages = 1_000
+    /// Bytes of keys and values taken at once. Default 8 MiB.
+    public var maxBytes = 8 << 20
+    /// How long a batch is collected after its first message, at most ``longestWindow``. Default 200 ms.
+    public var window: Duration = .milliseconds(200)
+    /// Messages handled at the same time by a ``MessageHandler``. Default 64.
+    public var concurrency = 64
+    /// How long what is in hand may take after a shutdown was asked for. Default 10 s.
+    public var shutdownLimit: Duration = .seconds(10)
+    /// How long what is in hand may take when partitions go to another copy. Default 5 s.
+    public var revokeLimit: Duration = .seconds(5)
+    /// How often offsets are committed by a ``MessageHandler``'s worker while messages keep coming. Default 100 ms.
+    public var commitInterval: Duration = .milliseconds(100)
+    /// How often the lag is measured. Default 5 s.
+    public var lagInterval: Duration = .seconds(5)
+    /// Further librdkafka settings for the consumer.
+    public var consumerOptions: [String: String] = [:]
+
+    /// The bound of ``window``: projections may be behind by that much (SPEC, section 4).
+    public static let longestWindow = Duration.seconds(5)
+
+    /// Makes a configuration with the defaults above.
+    public init(name: String, group: String, topics: [Topic], bootstrapServers: String) {
+        self.name = name
+        self.group = group
+        self.topics = topics
+        self.bootstrapServers = bootstrapServers
+    }
+
+    /// The pause before attempt number `attempt` (the first retry is 2), nil when there is none left.
+    func delay(beforeAttempt attempt: Int) -> Duration? {
+        let index = attempt - 2
+        guard retryDelays.indices.contains(index) else { return nil }
+        return jittered(retryDelays[index])
+    }
+
+    /// The pause after the n-th failure in a row of something that is away, from 0.
+    func outageDelay(_ count: Int) -> Duration {
+        let doubled = outageBackoff.lowerBound * (1 << min(count, 16))
+        return jittered(min(doubled, outageBackoff.upperBound))
+    }
+
+    private func jittered(_ duration: Duration) -> Duration {
+        duration * (1 + Double.random(in: -jitter...jitter))
+    }
+}

@@ -1,0 +1,73 @@
+import BookingEngine
+import Domain
+import Logging
+import RedisClient
+import Testing
+
+@Suite(.serialized) struct AcceptTests {
+    private func command(_ booking: BookingID, _ user: UserID, _ fixture: Fixture) -> CancelCommand {
+        CancelCommand(
+            operation: .make(nowMs: BookingEngine.wallClockMs(), shard: fixture.shard), booking: booking, user: user, tenant: fixture.settings.tenant)
+    }
+
+    @Test func acceptsOnceAndReplays() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let booking = try #require(try await fixture.reserve(user).reservation?.booking)
+            let first = command(booking, user, fixture)
+            func accept(_ command: CancelCommand, key: String? = "k", hash: String = "00") async throws -> AcceptOutcome {
+                try await fixture.engine.acceptCancel(command, shard: fixture.shard, idempotencyKey: key, bodyHash: hash, trace: "")
+            }
+            guard case .accepted(first.operation, let entry?) = try await accept(first) else {
+                Issue.record("not accepted")
+                return
+            }
+            #expect(try CancelCommand(json: entry.value) == first)
+            #expect(try await accept(command(booking, user, fixture)) == .replayed(first.operation))
+            #expect(try await accept(command(booking, user, fixture), hash: "11") == .keyReused)
+            #expect(try await accept(command(booking, Fixture.id(), fixture), key: nil) == .notYours)
+            #expect(try await accept(command(.make(nowMs: 1, shard: fixture.shard), user, fixture), key: nil) == .missing)
+            #expect(try await fixture.engine.operation(first.operation)?.status == .pending)
+            _ = try await fixture.release(booking, .cancelled, operation: first.operation)
+            #expect(try await accept(command(booking, user, fixture), key: "other") == .wrongState(.cancelled))
+            let operation = try #require(try await fixture.engine.operation(first.operation))
+            try await fixture.engine.finish([operation.finished(error: nil)])
+            #expect(try await fixture.engine.operation(first.operation)?.status == .succeeded)
+        }
+    }
+
+    @Test func aLeaseHasOneHolder() async throws {
+        try await TestRedis.with { redis in
+            let one = Leases(purpose: "test", owner: "one", length: .seconds(60), redis: redis)
+            let two = Leases(purpose: "test", owner: "two", length: .seconds(60), redis: redis)
+            #expect(try await one.take(Shard.all) == Shard.all)
+            #expect(try await two.take(Shard.all).isEmpty)
+            #expect(try await one.take(Shard.all) == Shard.all)
+            await one.release()
+            #expect(try await two.take(Shard.all) == Shard.all)
+        }
+    }
+
+    @Test func aChangedRunIsNoticedOnce() async throws {
+        try await TestRedis.with { redis in
+            let trust = Trust(redis: redis, logger: Logger(label: "test"))
+            #expect(try await trust.check(runID: "a").isEmpty)
+            #expect(try await trust.check(runID: "a").isEmpty)
+            #expect(try await trust.check(runID: "b") == Shard.all)
+            #expect(try await trust.check(runID: "b").isEmpty)
+        }
+    }
+
+    @Test func tokensRunOutAndSayWhenTheyAreBack() async throws {
+        try await TestRedis.with { redis in
+            let engine = BookingEngine(redis: redis)
+            for _ in 0..<3 { #expect(try await engine.takeToken(endpoint: "login", who: "a", perMinute: 5, burst: 3).allowed) }
+            let refused = try await engine.takeToken(endpoint: "login", who: "a", perMinute: 5, burst: 3)
+            #expect(!refused.allowed)
+            #expect((1...12_000).contains(refused.retryAfterMs))
+            #expect(try await engine.takeToken(endpoint: "login", who: "b", perMinute: 5, burst: 3).allowed)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Domain
+import Foundation
+import Testing
+
+@Suite struct IdentifierTests {
+    @Test func readsAndPrintsLikeFoundation() throws {
+        for _ in 0..<1000 {
+            let text = UUID().uuidString
+            let bits = try #require(UUIDBits(text))
+            #expect(bits.description == text.lowercased())
+            #expect(UUIDBits(text.lowercased()) == bits)
+        }
+    }
+
+    @Test(arguments: ["", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000", "g0000000-0000-0000-0000-000000000000", "0000000000000-0000-0000-0000-00000000"])
+    func refusesWhatIsNoUUID(_ text: String) {
+        #expect(UUIDBits(text) == nil)
+    }
+
+    @Test func carriesItsShardAndTime() {
+        for shard in Shard.all {
+            let id = BookingID.make(nowMs: 1_795_229_118_938, shard: shard)
+            #expect(id.shard == shard)
+            #expect(id.bits.version == 7)
+            #expect(id.bits.high >> 16 == 1_795_229_118_938)
+            #expect(id.bits.low >> 62 == 2)
+        }
+    }
+
+    @Test func anIdOfAnotherVersionHasNoShard() throws {
+        let id = try #require(BookingID("471ecd7a-d329-481a-8f2a-40e2dcdf1c41"))
+        #expect(id.shard == nil)
+    }
+
+    @Test func eventsSpreadOverAllShards() {
+        var counts = [Int](repeating: 0, count: Shard.count)
+        for _ in 0..<6400 {
+            let uuid = UUID()
+            counts[Shard(of: EventID(UUIDBits(uuid.uuidString)!)).number] += 1
+        }
+        #expect(counts.allSatisfy { $0 > 40 && $0 < 180 })
+    }
+
+    @Test func anEventsShardNeverChanges() throws {
+        // It is part of stored keys: these values are a contract.
+        #expect(Shard(of: try #require(EventID("471ecd7a-d329-881a-8f2a-40e2dcdf1c41"))).number == 14)
+        #expect(Shard(of: try #require(EventID("00000000-0000-0000-0000-000000000000"))).number == 0)
+    }
+}
+
+@Suite struct TimestampTests {
+    @Test func printsLikeFoundation() {
+        var generator = SplitMix(seed: 7)
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        for _ in 0..<2000 {
+            let ms = Int64.random(in: -60_000_000_000_000...250_000_000_000_000, using: &generator)
+            #expect(Timestamp(ms: ms).description == Date(timeIntervalSince1970: Double(ms) / 1000).formatted(style))
+        }
+    }
+}

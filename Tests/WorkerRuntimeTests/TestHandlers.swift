@@ -1,0 +1,152 @@
+import KafkaClient
+import KafkaTestSupport
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Telemetry
+import Topics
+
+@testable import WorkerRuntime
+
+/// A projection into memory whose behaviour tests steer.
+final class Projection: BatchHandler {
+    struct Behaviour {
+        var applied: [String: Int] = [:]
+        var batches: [Int] = []
+        var decodes: @Sendable (String) throws -> Bool = { _ in true }
+        var failure: @Sendable ([String]) -> Failure? = { _ in nil }
+        var pause: Duration = .zero
+    }
+
+    let state = Mutex(Behaviour())
+
+    func change(_ body: (inout Behaviour) -> Void) {
+        state.withLock { body(&$0) }
+    }
+
+    var applied: [String: Int] { state.withLock { $0.applied } }
+    var batches: [Int] { state.withLock { $0.batches } }
+
+    func decode(_ message: KafkaMessage) throws -> String? {
+        let text = String(decoding: message.value ?? [], as: UTF8.self)
+        return try state.withLock { $0.decodes }(text) ? text : nil
+    }
+
+    func apply(_ items: [BatchItem<String>]) async throws {
+        let (failure, pause) = state.withLock { state in
+            state.batches.append(items.count)
+            return (state.failure, state.pause)
+        }
+        if pause > .zero { try await Task.sleep(for: pause) }
+        if let failure = failure(items.map(\.value)) { throw failure }
+        state.withLock { state in
+            for item in items { state.applied[item.value, default: 0] += 1 }
+        }
+    }
+}
+
+/// A command handler made of a closure.
+struct Commands: MessageHandler {
+    let body: @Sendable (KafkaMessage, Int) async throws -> MessageOutcome
+
+    func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome {
+        try await body(message, attempt)
+    }
+}
+
+/// A running worker of a test, with all that it needs.
+struct RunningWorker {
+    let worker: Worker
+    let registry: PrometheusRegistry
+    private let group: ServiceGroup
+    private let task: Task<Void, any Error>
+
+    init(
+        _ cluster: TestCluster, group name: String, topics: [Topic], _ producer: KafkaProducer,
+        make: (WorkerConfiguration, PrometheusRegistry) throws -> Worker
+    ) throws {
+        var configuration = WorkerConfiguration(name: name, group: name, topics: topics, bootstrapServers: cluster.bootstrap)
+        configuration.retryDelays = [.milliseconds(20), .milliseconds(40)]
+        configuration.outageBackoff = .milliseconds(20) ... .milliseconds(100)
+        configuration.window = .milliseconds(20)
+        configuration.lagInterval = .milliseconds(100)
+        registry = PrometheusRegistry()
+        worker = try make(configuration, registry)
+        let service = ServiceGroup(services: [worker], logger: .quiet)
+        group = service
+        task = Task { try await service.run() }
+    }
+
+    static func projection(
+        _ cluster: TestCluster, _ producer: KafkaProducer, _ handler: Projection, _ change: (inout WorkerConfiguration) -> Void = { _ in }
+    ) throws -> RunningWorker {
+        try RunningWorker(cluster, group: "inventory-sync", topics: [.bookingEvents], producer) { configuration, registry in
+            var configuration = configuration
+            change(&configuration)
+            return try Worker(configuration: configuration, handler: handler, producer: producer, registry: registry, logger: .quiet)
+        }
+    }
+
+    static func commands(
+        _ cluster: TestCluster, _ producer: KafkaProducer, _ change: (inout WorkerConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (KafkaMessage, Int) async throws -> MessageOutcome
+    ) throws -> RunningWorker {
+        try RunningWorker(cluster, group: "expiry", topics: [.bookingCommands], producer) { configuration, registry in
+            var configuration = configuration
+            change(&configuration)
+            return try Worker(configuration: configuration, handler: Commands(body: body), producer: producer, registry: registry, logger: .quiet)
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    func stop() async throws {
+        await group.triggerGracefulShutdown()
+        try await task.value
+    }
+
+    /// Waits until the worker ends by itself.
+    func ended() async throws {
+        try await task.value
+    }
+
+    /// A sample of the registry, by its series as Prometheus prints it.
+    func metric(_ series: String) -> Double? {
+        for line in registry.render().split(separator: "\n") where line.hasPrefix(series + " ") { return Double(line.dropFirst(series.count + 1)) }
+        return nil
+    }
+}
+
+extension TestCluster {
+    /// A cluster of its own with the declared topics.
+    static func declared() async throws -> TestCluster {
+        let cluster = try TestCluster()
+        let admin = try cluster.admin()
+        _ = try await TopicApplier(catalogue: .load()).apply(admin: admin)
+        await admin.shutdown()
+        return cluster
+    }
+
+    /// The offsets that a group has committed, in all.
+    func committed(_ group: String) async throws -> Int64 {
+        let admin = try admin()
+        let offsets = try await admin.committedOffsets(group: group)
+        await admin.shutdown()
+        return offsets.values.reduce(0, +)
+    }
+
+    /// Everything in a topic.
+    func everything(in topic: Topic) async throws -> [KafkaMessage] {
+        let reader = try reader()
+        let ends = try await reader.endOffsets(topic: topic.name)
+        try await reader.assign(
+            Dictionary(uniqueKeysWithValues: ends.keys.map { (KafkaTopicPartition(topic: topic.name, partition: $0), .beginning) }))
+        let messages = try await reader.collect(Int(ends.values.reduce(0, +)), limit: .seconds(10))
+        await reader.close()
+        return messages
+    }
+}
+
+/// Events with keys and values `prefix0`, `prefix1`, ….
+func records(_ topic: Topic, _ range: Range<Int>, prefix: String = "m", keys: Int = .max) -> [KafkaRecord] {
+    range.map { KafkaRecord(topic.name, "k\($0 % keys)", "\(prefix)\($0)") }
+}

@@ -1,0 +1,70 @@
+import BookingEngine
+import Domain
+import KafkaClient
+import Logging
+import PostgresClient
+import RedisClient
+import ServiceLifecycle
+import Settings
+import Telemetry
+import Topics
+import WorkerRuntime
+
+/// The wiring of one copy.
+struct Expiry {
+    static let group = "expiry"
+
+    private let worker: WorkerConfiguration
+    private let database: PostgresConfiguration
+    private let redis: RedisConfiguration
+    private let metricsPort: Int
+
+    /// - Throws: an error that names the variable.
+    init(_ settings: Settings) throws {
+        worker = WorkerConfiguration(
+            name: Self.group, group: Self.group, topics: [.bookingCommands],
+            bootstrapServers: settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092"))
+        var database = try PostgresConfiguration(url: settings.required("DATABASE_URL"))
+        database.applicationName = Self.group
+        database.poolSize = 4
+        self.database = database
+        var redis = try RedisConfiguration(url: settings.text("REDIS_URL", default: "redis://127.0.0.1:6379"))
+        redis.clientName = Self.group
+        self.redis = redis
+        metricsPort = try settings.int("METRICS_PORT", default: 9102, in: 0...65_535)
+    }
+
+    /// Runs until SIGTERM or SIGINT, then finishes what is in hand.
+    func run() async throws {
+        let logger = Logger(label: Self.group)
+        let owner = "\(Self.group)-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))"
+        let database = PostgresClient(configuration: database, logger: logger)
+        let redis = RedisClient(configuration: redis, logger: logger)
+        let producer = try KafkaProducer(
+            configuration: KafkaProducerConfiguration(bootstrapServers: worker.bootstrapServers, clientID: Self.group), logger: logger)
+        let admin = try KafkaAdmin(
+            configuration: KafkaAdminConfiguration(bootstrapServers: worker.bootstrapServers, clientID: "\(Self.group)-marks"), logger: logger)
+        let engine = BookingEngine(redis: redis)
+        let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
+        let sweeper = OutboxSweeper(
+            owner: owner, publisher: publisher, redis: redis,
+            endOffsets: { try await admin.offsets(topic: Topic.bookingEvents.name).mapValues(\.high) }, logger: logger)
+        let handler = CancelHandler(
+            engine: engine, publisher: publisher, producer: producer, operations: OperationStore(database: database, group: Self.group))
+        let worker = try Worker(configuration: worker, handler: handler, producer: producer, logger: logger)
+        let monitoring = MonitoringServer(
+            service: Self.group, port: metricsPort,
+            readiness: {
+                let readiness = worker.readiness
+                return Readiness(
+                    isReady: readiness.isReady && redis.isConnected,
+                    dependencies: readiness.dependencies + [.init("redis", redis.isConnected ? .up : .down)])
+            })
+        let due = DueHolds(owner: owner, engine: engine, publisher: publisher, logger: logger)
+        try await ServiceGroup(
+            services: [monitoring, redis, database, producer, publisher, sweeper, due, worker], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        ).run()
+        await admin.shutdown()
+    }
+}
