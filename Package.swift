@@ -18,11 +18,12 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
-let nioHTTP: [Target.Dependency] = nio + [
-    .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-    .product(name: "HTTPTypes", package: "swift-http-types"),
-]
+let nioHTTP: [Target.Dependency] =
+    nio + [
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+    ]
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -67,8 +68,12 @@ let package = Package(
         .target(name: "Settings", swiftSettings: strict),
         .target(name: "Authentication", dependencies: ["Domain", jwt], swiftSettings: strict),
         .target(name: "KafkaClient", dependencies: ["CRdkafka", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
-        .target(name: "RedisClient", dependencies: ["CHiredis", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
-        .target(name: "PostgresClient", dependencies: ["CPq", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(
+            name: "RedisClient", dependencies: ["CHiredis", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
+        .target(
+            name: "PostgresClient", dependencies: ["CPq", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict
+        ),
         .target(name: "Telemetry", dependencies: [log, metrics, lifecycle, hummingbird], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
 
         // Floor three: what a binary carries inside it.
@@ -80,7 +85,8 @@ let package = Package(
 
         // Floor two.
         .target(
-            name: "BookingEngine", dependencies: ["Domain", "LuaScripts", "Topics", "RedisClient", "KafkaClient", "Telemetry", log, metrics, lifecycle],
+            name: "BookingEngine",
+            dependencies: ["Domain", "LuaScripts", "Topics", "RedisClient", "KafkaClient", "Telemetry", log, metrics, lifecycle],
             exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "WorkerRuntime",
@@ -98,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "InventorySync",
             dependencies: [
-                "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, metrics, lifecycle,
+                "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, metrics,
+                lifecycle,
             ],
             path: "workers/inventory-sync", swiftSettings: strict),
         .executableTarget(
@@ -115,7 +122,8 @@ let package = Package(
         .executableTarget(
             name: "rushctl",
             dependencies: [
-                "Authentication", "BookingEngine", "Domain", "KafkaClient", "LoadGenerator", "LocalStack", "Migrations", "PostgresClient", "RedisClient",
+                "Authentication", "BookingEngine", "Domain", "KafkaClient", "LoadGenerator", "LocalStack", "Migrations", "PostgresClient",
+                "RedisClient",
                 "Settings", "Telemetry", "Topics", arguments, crypto, log,
             ],
             swiftSettings: strict),

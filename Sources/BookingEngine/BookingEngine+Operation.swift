@@ -42,7 +42,8 @@ extension BookingEngine {
             return .accepted(
                 command.operation,
                 OutboxEntry(
-                    id: id, shard: shard, type: .bookingCancel, key: command.booking.description, version: command.operation.description, trace: trace,
+                    id: id, shard: shard, type: .bookingCancel, key: command.booking.description, version: command.operation.description,
+                    trace: trace,
                     value: value))
         case "replayed":
             guard parts.count > 1, let id = parts[1].text.flatMap({ OperationID($0) }) else { break }
@@ -62,7 +63,9 @@ extension BookingEngine {
     /// Reads an operation from Redis, `nil` where it has none.
     public func operation(_ id: OperationID) async throws(EngineError) -> Operation? {
         guard let shard = id.shard else { return nil }
-        let fields = [RedisCommand("HMGET", Keys.operation(id, shard), "user", "type", "resource", "status", "version", "error_code", "error_message")]
+        let fields = [
+            RedisCommand("HMGET", Keys.operation(id, shard), "user", "type", "resource", "status", "version", "error_code", "error_message")
+        ]
         let reply = try await pipeline("read operation", fields)[0]
         guard let parts = reply.elements, parts.count == 7, let user = parts[0].text.flatMap({ UserID($0) }) else { return nil }
         guard let type = parts[1].text, let resource = parts[2].text, let status = parts[3].text.flatMap(Operation.Status.init(rawValue:)),

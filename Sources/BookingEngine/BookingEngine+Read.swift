@@ -5,9 +5,11 @@ extension BookingEngine {
     /// Reads bookings from Redis in one write, `nil` where it has none.
     public func bookings(_ ids: [(BookingID, Shard)]) async throws(EngineError) -> [Booking?] {
         if ids.isEmpty { return [] }
-        let replies = try await pipeline("read booking", ids.map { id, shard in
-            RedisCommand("HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated")
-        })
+        let replies = try await pipeline(
+            "read booking",
+            ids.map { id, shard in
+                RedisCommand("HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated")
+            })
         var bookings: [Booking?] = []
         for reply in replies { bookings.append(try Self.booking(reply)) }
         return bookings
@@ -37,9 +39,11 @@ extension BookingEngine {
 
     /// The ids of the bookings that a user made in the last day, newest first, at most `limit` from each shard.
     public func recentBookings(of user: UserID, limit: Int) async throws(EngineError) -> [(BookingID, Shard)] {
-        let replies = try await pipeline("recent bookings", Shard.all.map { shard in
-            RedisCommand("ZREVRANGE", Keys.mine(user, shard), "0", String(limit - 1))
-        })
+        let replies = try await pipeline(
+            "recent bookings",
+            Shard.all.map { shard in
+                RedisCommand("ZREVRANGE", Keys.mine(user, shard), "0", String(limit - 1))
+            })
         return zip(Shard.all, replies).flatMap { shard, reply in
             (reply.elements ?? []).compactMap { $0.text.flatMap { BookingID($0) }.map { ($0, shard) } }
         }
@@ -48,9 +52,11 @@ extension BookingEngine {
     /// A zone's counts, `nil` where Redis has none.
     public func zoneCounts(_ zones: [(ZoneID, Shard)]) async throws(EngineError) -> [ZoneCounts?] {
         if zones.isEmpty { return [] }
-        let replies = try await pipeline("read zones", zones.map { zone, shard in
-            RedisCommand("HMGET", Keys.zone(zone, shard), "capacity", "available", "held", "sold", "version")
-        })
+        let replies = try await pipeline(
+            "read zones",
+            zones.map { zone, shard in
+                RedisCommand("HMGET", Keys.zone(zone, shard), "capacity", "available", "held", "sold", "version")
+            })
         return replies.map { reply in
             let numbers = (reply.elements ?? []).compactMap(\.int)
             guard numbers.count == 5 else { return nil }

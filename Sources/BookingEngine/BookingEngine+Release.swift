@@ -67,7 +67,8 @@ extension BookingEngine {
             return .success(
                 .released(
                     OutboxEntry(
-                        id: id, shard: release.shard, type: type, key: release.booking.description, version: version, trace: release.trace, value: value)))
+                        id: id, shard: release.shard, type: type, key: release.booking.description, version: version, trace: release.trace,
+                        value: value)))
         case "released_before": return .success(.releasedBefore)
         case "wrong_state":
             guard parts.count == 2, let status = parts[1].text.flatMap(BookingStatus.init(rawValue:)) else { break }
@@ -83,10 +84,12 @@ extension BookingEngine {
 
     /// The bookings of one shard whose hold has ended, oldest first.
     public func due(_ shards: [Shard], limit: Int) async throws(EngineError) -> [Release] {
-        let replies = try await pipeline("due", shards.map { shard in
-            // Our clock only guesses; release.lua asks Redis' own, so an early guess costs a call and nothing else.
-            RedisCommand("ZRANGEBYSCORE", Keys.due(shard), "-inf", String(Self.wallClockMs()), "LIMIT", "0", String(limit))
-        })
+        let replies = try await pipeline(
+            "due",
+            shards.map { shard in
+                // Our clock only guesses; release.lua asks Redis' own, so an early guess costs a call and nothing else.
+                RedisCommand("ZRANGEBYSCORE", Keys.due(shard), "-inf", String(Self.wallClockMs()), "LIMIT", "0", String(limit))
+            })
         return zip(shards, replies).flatMap { shard, reply in
             (reply.elements ?? []).compactMap { element in
                 element.text.flatMap { BookingID($0) }.map { Release(booking: $0, shard: shard, status: .expired) }

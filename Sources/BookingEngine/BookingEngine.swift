@@ -60,7 +60,9 @@ public struct BookingEngine: Sendable {
         let reply = try await evaluate(LuaScript.reserve, call)
         guard let parts = reply.elements, let name = parts.first?.text else { throw .unexpected("reserve", reply) }
         let tokens = parts.count > 1 ? parts[1].int : nil
-        guard let outcome = Self.outcome(name, parts, booking: booking, shard: shard, trace: context.trace) else { throw .unexpected("reserve", reply) }
+        guard let outcome = Self.outcome(name, parts, booking: booking, shard: shard, trace: context.trace) else {
+            throw .unexpected("reserve", reply)
+        }
         return (outcome, tokens.flatMap { $0 < 0 ? nil : $0 })
     }
 
@@ -86,9 +88,12 @@ public struct BookingEngine: Sendable {
         func number(_ index: Int) -> Int64? { index < parts.count ? parts[index].int : nil }
         switch name {
         case "reserved":
-            guard let reservation = text(2).flatMap(Reservation.init(answer:)), let id = text(3), parts.count > 4, let value = parts[4].bytes else { return nil }
+            guard let reservation = text(2).flatMap(Reservation.init(answer:)), let id = text(3), parts.count > 4, let value = parts[4].bytes else {
+                return nil
+            }
             let entry = OutboxEntry(
-                id: id, shard: shard, type: .bookingCreated, key: booking.description, version: String(reservation.version), trace: trace, value: value)
+                id: id, shard: shard, type: .bookingCreated, key: booking.description, version: String(reservation.version), trace: trace,
+                value: value)
             return .reserved(reservation, entry)
         case "replayed":
             guard let reservation = text(2).flatMap(Reservation.init(answer:)) else { return nil }

@@ -29,7 +29,8 @@ public struct EngineError: Error, CustomStringConvertible {
     }
 
     static func unexpected(_ operation: String, _ reply: RedisReply, file: String = #fileID, line: Int = #line) -> EngineError {
-        EngineError(.unexpectedReply, operation: operation, message: "\(reply.elements?.first?.text ?? reply.text ?? "no outcome")", file: file, line: line)
+        EngineError(
+            .unexpectedReply, operation: operation, message: "\(reply.elements?.first?.text ?? reply.text ?? "no outcome")", file: file, line: line)
     }
 
     public var description: String { "\(operation): \(code.rawValue): \(message) (\(file):\(line))" }

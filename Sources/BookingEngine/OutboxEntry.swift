@@ -41,6 +41,7 @@ public struct OutboxEntry: Equatable, Sendable {
     /// The record for the topic of its type, in CloudEvents' binary mode. A second copy has the same `ce_id`.
     public var record: KafkaRecord {
         let time = Int64(id.prefix { $0 != "-" }) ?? 0
-        return CloudEvent(type: type, id: "\(key)/\(version)/\(type.rawValue)", subject: key, time: Timestamp(ms: time), trace: trace, value: value).record
+        return CloudEvent(type: type, id: "\(key)/\(version)/\(type.rawValue)", subject: key, time: Timestamp(ms: time), trace: trace, value: value)
+            .record
     }
 }

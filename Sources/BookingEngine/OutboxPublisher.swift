@@ -179,7 +179,9 @@ public final class OutboxPublisher: Service, Sendable {
             return state.nextProbe == nil
         }
         if isNew {
-            logger.warning("Kafka does not answer; messages stay in the outbox", metadata: ["error": "\(error.map { "\($0.code)" } ?? "no acknowledgement in time")"])
+            logger.warning(
+                "Kafka does not answer; messages stay in the outbox",
+                metadata: ["error": "\(error.map { "\($0.code)" } ?? "no acknowledgement in time")"])
         }
     }
 

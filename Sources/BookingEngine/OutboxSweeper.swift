@@ -29,7 +29,8 @@ public struct OutboxSweeper: Service {
     ///   - owner: the name of this process, unique among all that share the Redis.
     ///   - endOffsets: per partition of booking.events, an offset up to which everything came from a script that Redis has run.
     public init(
-        owner: String, publisher: OutboxPublisher, redis: RedisClient, endOffsets: @escaping @Sendable () async throws -> [Int32: Int64], logger: Logger
+        owner: String, publisher: OutboxPublisher, redis: RedisClient, endOffsets: @escaping @Sendable () async throws -> [Int32: Int64],
+        logger: Logger
     ) {
         self.owner = owner
         self.publisher = publisher
@@ -89,7 +90,8 @@ public struct OutboxSweeper: Service {
             guard let firstID = elements.first?.elements?.first?.text else { return 0 }
             let entries = elements.compactMap { OutboxEntry($0, shard: shard) }
             if entries.count < elements.count {
-                logger.error("an outbox entry cannot be read and stays", metadata: ["shard": "\(shard)", "count": "\(elements.count - entries.count)"])
+                logger.error(
+                    "an outbox entry cannot be read and stays", metadata: ["shard": "\(shard)", "count": "\(elements.count - entries.count)"])
             }
             let sent = await publisher.publishAll(entries)
             if !sent.isEmpty { try await publisher.delete([shard: sent.map(\.id)]) }

@@ -22,7 +22,8 @@ public struct Trust: Sendable {
         let changed = zip(Shard.all, trusted).filter { $1.text != nil && $1.text != runID }.map(\.0)
         let unknown = zip(Shard.all, trusted).filter { $1.isNull }.map(\.0)
         if !changed.isEmpty {
-            logger.warning("Redis is another process than the one that was checked", metadata: ["redis.run_id": "\(runID)", "shards": "\(changed.count)"])
+            logger.warning(
+                "Redis is another process than the one that was checked", metadata: ["redis.run_id": "\(runID)", "shards": "\(changed.count)"])
         }
         let writes = (changed + unknown).map { RedisCommand("SET", Keys.trusted($0), runID) }
         if !writes.isEmpty { _ = try await redis.pipeline(writes) }

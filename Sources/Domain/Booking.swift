@@ -63,7 +63,9 @@ extension Booking {
         }
 
         func finish() throws(JSONError) -> Booking {
-            guard let status = BookingStatus(rawValue: try text("status")) else { throw JSONError(path: ["status"], reason: "is not a booking status") }
+            guard let status = BookingStatus(rawValue: try text("status")) else {
+                throw JSONError(path: ["status"], reason: "is not a booking status")
+            }
             return Booking(
                 id: try id("booking_id"), tenant: try id("tenant_id"), event: try id("event_id"), show: try id("show_id"), zone: try id("zone_id"),
                 user: try id("user_id"), quantity: try number("quantity"), seats: seats, unitPriceMinor: try number("unit_price_minor"),

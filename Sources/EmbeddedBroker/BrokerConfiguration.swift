@@ -74,7 +74,9 @@ enum BrokerLimits {
     /// Bytes waiting to be written to disk, over all partitions; reading stops everywhere until some are.
     static let maxUnwrittenBytes = 64 * 1_024 * 1_024
     /// Records in one fetch response, in bytes, whatever the client allows; one batch may exceed it.
-    static let maxFetchBytes = 16 * 1_024 * 1_024
+    static let maxFetchBytes = 8 * 1_024 * 1_024
+    /// Large answer buffers kept for the next fetch; each holds about ``maxFetchBytes`` at most.
+    static let maxSpareBuffers = 3
     /// Longest wait of a fetch, in milliseconds.
     static let maxFetchWaitMs: Int32 = 300_000
     /// Partitions of all topics together: each keeps a file open.

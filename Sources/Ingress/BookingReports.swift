@@ -59,7 +59,8 @@ struct BookingReports: Sendable {
         }
         return Booking(
             id: try id("id"), tenant: try id("tenant_id"), event: try id("event_id"), show: try id("show_id"), zone: try id("zone_id"),
-            user: try id("user_id"), quantity: try row.int64("quantity"), seats: try row.string("seat_ids").split(separator: ",").compactMap { SeatID($0) },
+            user: try id("user_id"), quantity: try row.int64("quantity"),
+            seats: try row.string("seat_ids").split(separator: ",").compactMap { SeatID($0) },
             unitPriceMinor: try row.int64("unit_price_minor"), totalMinor: try row.int64("total_minor"), currency: try row.string("currency"),
             status: BookingStatus(rawValue: try row.string("status")) ?? .reserved, version: try row.int64("version"),
             createdAt: Timestamp(ms: try row.int64("created_at_ms")), expiresAt: Timestamp(ms: try row.int64("expires_at_ms")),

@@ -35,7 +35,8 @@ struct Ingress {
         let waiters = Waiters()
         let tail = EventTail(consumer: consumer, waiters: waiters, logger: logger)
         let sweeper = OutboxSweeper(
-            owner: "ingress-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))", publisher: publisher, redis: redis,
+            owner: "ingress-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))", publisher: publisher,
+            redis: redis,
             endOffsets: { tail.positions }, logger: logger)
         let services = Services(
             engine: engine, publisher: publisher, tokens: tokens, bookings: BookingReports(database: database),

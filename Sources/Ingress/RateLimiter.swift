@@ -58,7 +58,8 @@ struct RateLimiter: Sendable {
             let address = part.trimmingPrefix { $0 == " " }
             if !trustedProxies.contains(String(address)) {
                 // It becomes part of a key, so only what looks like an address is taken.
-                let isAddress = address.utf8.count <= 45 && address.utf8.allSatisfy { $0 == 0x2e || $0 == 0x3a || Character(Unicode.Scalar($0)).isHexDigit }
+                let isAddress =
+                    address.utf8.count <= 45 && address.utf8.allSatisfy { $0 == 0x2e || $0 == 0x3a || Character(Unicode.Scalar($0)).isHexDigit }
                 return isAddress && !address.isEmpty ? String(address) : peer
             }
         }

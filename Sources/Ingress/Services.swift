@@ -21,7 +21,9 @@ extension Services {
     /// Who sent the request.
     /// - Throws: 401 when there is no token, or one that is not ours or not valid any more.
     func authenticate(_ request: Request) throws -> AccessToken {
-        guard let header = request.headers[.authorization] else { throw APIError(.unauthorized, "A bearer token is required.", field: "Authorization") }
+        guard let header = request.headers[.authorization] else {
+            throw APIError(.unauthorized, "A bearer token is required.", field: "Authorization")
+        }
         let prefix = header.utf8.prefix(7)
         guard prefix.elementsEqual("Bearer ".utf8) || prefix.elementsEqual("bearer ".utf8), header.utf8.count <= 4096 else {
             throw APIError(.unauthorized, "The Authorization header must hold a bearer token.", field: "Authorization")

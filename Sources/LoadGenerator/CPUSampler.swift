@@ -1,6 +1,7 @@
 import Glibc
 
-/// How much CPU named processes use between two moments, from /proc; a process counts with all below it (PostgreSQL's backends).
+/// How much CPU named processes use between two moments, from /proc; a process counts with all below it that have no name of their own
+/// (PostgreSQL's backends).
 public struct CPUSampler: Sendable {
     /// Per cent of one core: two busy cores are 200.
     public struct Usage: Sendable {
@@ -51,13 +52,15 @@ public struct CPUSampler: Sendable {
         }
         var children: [Int32: [Int32]] = [:]
         for (pid, entry) in table { children[entry.parent, default: []].append(pid) }
+        // A process that is named itself does not count again with the one that started it.
+        let named = Set(processes.values)
         return processes.compactMapValues { root in
             guard table[root] != nil else { return nil }
             var sum = 0
             var open = [root]
             while let pid = open.popLast() {
                 sum += table[pid]?.ticks ?? 0
-                open += children[pid] ?? []
+                open += (children[pid] ?? []).filter { !named.contains($0) }
             }
             return sum
         }

@@ -46,7 +46,8 @@ struct TopicsCommand: AsyncParsableCommand {
                 return try Output.json(
                     rows.map {
                         Row(
-                            name: $0.name, declaredPartitions: $0.declaredPartitions, partitions: $0.partitions, replicationFactor: $0.replicationFactor)
+                            name: $0.name, declaredPartitions: $0.declaredPartitions, partitions: $0.partitions,
+                            replicationFactor: $0.replicationFactor)
                     })
             }
             for row in rows {

@@ -45,7 +45,8 @@ struct Fixture {
     func load() async throws -> SetZoneOutcome { try await engine.setZone(settings) }
 
     func reserve(
-        _ user: UserID = Fixture.id(), quantity: Int = 1, seats: [SeatID] = [], key: String = UUID().uuidString, hash: String = "00", age: Int64? = nil
+        _ user: UserID = Fixture.id(), quantity: Int = 1, seats: [SeatID] = [], key: String = UUID().uuidString, hash: String = "00",
+        age: Int64? = nil
     ) async throws -> ReserveOutcome {
         var fields = #""event_id":"\#(settings.event)","show_id":"\#(settings.show)","zone_id":"\#(settings.zone)""#
         fields += seats.isEmpty ? #","quantity":\#(quantity)"# : #","seat_ids":[\#(seats.map { "\"\($0)\"" }.joined(separator: ","))]"#

@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "\"\\x\"", "\"\u{1}\"", "\"abc", "01", "1.", "1e", "+1", "tru", "[1] 2", "\"\\ud800\"", "\"\\udc00x\"",
+        "", "{", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "\"\\x\"", "\"\u{1}\"", "\"abc", "01", "1.", "1e", "+1", "tru", "[1] 2", "\"\\ud800\"",
+        "\"\\udc00x\"",
         "-", "nul", "{\"a\":1,}", "\"\\u12g4\"",
     ])
     func refusesWhatIsNot(_ text: String) {
@@ -35,7 +36,10 @@ import Testing
         #expect(throws: JSONError.self) { try reader.skip() }
     }
 
-    @Test(arguments: [(Int64.max, "9223372036854775807"), (Int64.min, "-9223372036854775808"), (0, "0"), (-1, "-1"), (1_000_000_000_000_000_000, "1000000000000000000")])
+    @Test(arguments: [
+        (Int64.max, "9223372036854775807"), (Int64.min, "-9223372036854775808"), (0, "0"), (-1, "-1"),
+        (1_000_000_000_000_000_000, "1000000000000000000"),
+    ])
     func readsWholeNumbersExactly(_ number: Int64, _ text: String) throws {
         var reader = JSONReader(Array(text.utf8))
         #expect(try reader.int() == number)

@@ -55,7 +55,7 @@ extension Broker {
                     mustAnswer = true
                     continue
                 }
-                available += log.readableBytes(from: part.offset)
+                available += min(part.maxBytes, log.readableBytes(from: part.offset))
                 logs.append(log)
             }
         }
@@ -71,7 +71,7 @@ extension Broker {
         guard waiter.end() else { return }
         var available = 0
         for topic in waiter.request.topics {
-            for part in topic.parts { available += partition(topic.name, part.index)?.readableBytes(from: part.offset) ?? 0 }
+            for part in topic.parts { available += min(part.maxBytes, partition(topic.name, part.index)?.readableBytes(from: part.offset) ?? 0) }
         }
         answerFetch(waiter.exchange, waiter.request, available: available)
     }
@@ -79,7 +79,8 @@ extension Broker {
     private func answerFetch(_ exchange: Exchange, _ request: FetchRequest, available: Int) {
         let version = exchange.version
         let overhead = request.topics.reduce(64) { $0 + $1.name.utf8.count + 8 + $1.parts.count * 48 }
-        var writer = exchange.writer(capacity: overhead + min(available, request.maxBytes))
+        var writer = answerBuffers.writer(capacity: Exchange.prefixBytes + overhead + min(available, request.maxBytes))
+        exchange.begin(&writer)
         writer.noThrottle()
         if version >= 7 {
             writer.error(.none)
@@ -97,7 +98,8 @@ extension Broker {
                 budget = max(0, budget - count)
             }
         }
-        exchange.send(writer)
+        exchange.send(&writer)
+        answerBuffers.giveBack(writer.buffer)
     }
 
     /// Writes one partition's part and returns the bytes of records in it.

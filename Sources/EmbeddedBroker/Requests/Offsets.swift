@@ -29,7 +29,7 @@ extension Broker {
                 }
             }
         }
-        exchange.send(writer)
+        exchange.send(&writer)
     }
 
     private func offset(in partition: PartitionLog?, at timestamp: Int64) -> (ErrorCode, timestamp: Int64, offset: Int64) {

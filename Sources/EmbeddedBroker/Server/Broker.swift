@@ -19,6 +19,9 @@ final class Broker {
     /// Where clients are told to connect; set once the port is known.
     var advertised = HostPort(host: "", port: 0)
 
+    /// Memory for large fetch answers.
+    var answerBuffers = AnswerBuffers()
+
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var readyWaiters: [FetchWaiter] = []
     private var wasOverloaded = false

@@ -26,28 +26,35 @@ final class Exchange {
     /// The client's address, as group descriptions show it.
     var clientHost: String { connection?.remoteHost ?? "" }
 
+    /// Bytes in front of an answer's body.
+    static let prefixBytes = 9
+
     /// A writer that stands behind the response header.
     func writer(capacity: Int = 256) -> WireWriter {
-        var writer = WireWriter(capacity: capacity + 9)
+        var writer = WireWriter(capacity: capacity + Self.prefixBytes)
+        begin(&writer)
+        return writer
+    }
+
+    /// Writes the response header into an empty writer.
+    func begin(_ writer: inout WireWriter) {
         writer.int32(0)
         writer.int32(header.correlationID)
         // ApiVersions keeps the old response header in every version, so that any client can read it (KIP-511).
         if header.isFlexible, header.api != .apiVersions { writer.noTags() }
-        return writer
     }
 
-    /// Sends what `writer(capacity:)` began.
-    func send(_ writer: WireWriter) {
-        var buffer = writer.buffer
-        buffer.setInteger(Int32(buffer.readableBytes - 4), at: buffer.readerIndex)
-        finish(buffer)
+    /// Sends what ``writer(capacity:)`` or ``begin(_:)`` began. The length is set in place: a copy of the buffer taken before would double every fetch.
+    func send(_ writer: inout WireWriter) {
+        writer.buffer.setInteger(Int32(writer.buffer.readableBytes - 4), at: writer.buffer.readerIndex)
+        finish(writer.buffer)
     }
 
     /// Writes and sends the answer.
     func reply(capacity: Int = 256, _ body: (inout WireWriter) -> Void) {
         var writer = writer(capacity: capacity)
         body(&writer)
-        send(writer)
+        send(&writer)
     }
 
     /// Ends the exchange without an answer: a produce with acks=0.

@@ -9,6 +9,11 @@ struct WireWriter {
         buffer = allocator.buffer(capacity: capacity)
     }
 
+    /// Writes into `buffer`, which must be empty.
+    init(buffer: consuming ByteBuffer) {
+        self.buffer = buffer
+    }
+
     mutating func int8(_ value: Int8) { buffer.writeInteger(value) }
     mutating func int16(_ value: Int16) { buffer.writeInteger(value) }
     mutating func int32(_ value: Int32) { buffer.writeInteger(value) }

@@ -114,7 +114,8 @@ struct Catalogue: Sendable {
                 """, [.text(event.description)])
             return try rows.map { row in
                 Show(
-                    id: try row.string("id"), eventID: try row.string("event_id"), startsAt: try row.string("starts_at"), endsAt: try row.string("ends_at"),
+                    id: try row.string("id"), eventID: try row.string("event_id"), startsAt: try row.string("starts_at"),
+                    endsAt: try row.string("ends_at"),
                     saleOpensAt: try row.string("sale_opens_at"), saleClosesAt: try row.string("sale_closes_at"))
             }
         }

@@ -51,7 +51,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let parserError = error as? HTTPParserError else { return context.fireErrorCaught(error) }
         if parserError == .headerOverflow {
-            refuse(context, APIError(.headersTooLarge, "The headers are too large.", field: "headers", reason: "must be at most 16 KiB in 100 fields"))
+            refuse(
+                context, APIError(.headersTooLarge, "The headers are too large.", field: "headers", reason: "must be at most 16 KiB in 100 fields"))
         } else {
             refuse(context, APIError(.validation, "This is not HTTP/1.1.", field: "request", reason: "cannot be parsed"))
         }

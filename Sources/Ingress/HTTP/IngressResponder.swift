@@ -22,7 +22,9 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         do {
             response = try await router.respond(to: request, context: context)
             // The router answers an unknown path itself, without a body.
-            if response.status == .notFound && context.endpointPath == nil { throw APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown") }
+            if response.status == .notFound && context.endpointPath == nil {
+                throw APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown")
+            }
         } catch {
             response = answer(to: error, request, context)
         }

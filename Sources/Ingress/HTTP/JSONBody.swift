@@ -45,7 +45,8 @@ enum IdempotencyKey {
         guard let key = request.headers[.idempotencyKey] else { return nil }
         guard !key.isEmpty, key.utf8.count <= 255, key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
             throw APIError(
-                .validation, "The request is not valid.", field: "Idempotency-Key", reason: "must be 1 to 255 printable ASCII characters without spaces")
+                .validation, "The request is not valid.", field: "Idempotency-Key",
+                reason: "must be 1 to 255 printable ASCII characters without spaces")
         }
         return key
     }

@@ -31,7 +31,9 @@ final class RequestMetrics: Sendable {
             return made
         }
         handles.count.increment()
-        if !waited { handles.duration.recordNanoseconds(duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000) }
+        if !waited {
+            handles.duration.recordNanoseconds(duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000)
+        }
     }
 
     private static let known: Set<HTTPRequest.Method> = [.get, .post, .put, .delete, .head, .options, .patch]

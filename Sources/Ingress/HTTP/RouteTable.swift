@@ -20,7 +20,8 @@ struct RouteTable {
             let names = allowed.map(\.rawValue).joined(separator: ", ")
             for method in Self.all where !allowed.contains(method) {
                 router.on(RouterPath(path), method: method) { _, _ -> Response in
-                    var error = APIError(.methodNotAllowed, "This path does not know \(method.rawValue).", field: "method", reason: "must be one of \(names)")
+                    var error = APIError(
+                        .methodNotAllowed, "This path does not know \(method.rawValue).", field: "method", reason: "must be one of \(names)")
                     error.headers[.allow] = names
                     throw error
                 }

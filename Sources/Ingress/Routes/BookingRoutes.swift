@@ -192,7 +192,8 @@ struct BookingRoutes: Sendable {
     private static let operationNotFound = APIError(.notFound, "There is no such operation.", field: "id", reason: "is unknown")
 
     private static func notCancellable(_ status: BookingStatus) -> APIError {
-        APIError(.invalidState, "Only a reserved booking can be cancelled; this one is \(status.rawValue).", field: "id", reason: "is \(status.rawValue)")
+        APIError(
+            .invalidState, "Only a reserved booking can be cancelled; this one is \(status.rawValue).", field: "id", reason: "is \(status.rawValue)")
     }
 
     private static func bookingID(_ context: IngressContext) throws -> BookingID {

@@ -28,7 +28,8 @@ struct CatalogueRoutes: Sendable {
     func event(_ request: Request, _ context: IngressContext) async throws -> Response {
         let headers = try await services.limiter.admit("event", user: nil, request, context)
         let name = context.parameters.get("id") ?? ""
-        guard name.utf8.count <= Self.longestSearch, !name.utf8.contains(0), let event = try await read({ try await services.catalogue.event(name) }) else {
+        guard name.utf8.count <= Self.longestSearch, !name.utf8.contains(0), let event = try await read({ try await services.catalogue.event(name) })
+        else {
             throw APIError(.notFound, "There is no such event.", field: "id", reason: "is unknown")
         }
         return Answer.success(headers: headers) { Self.write(&$0, event) }

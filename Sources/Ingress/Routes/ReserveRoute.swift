@@ -29,7 +29,8 @@ struct ReserveRoute: Sendable {
         let (outcome, tokensLeft): (ReserveOutcome, Int64?)
         do {
             (outcome, tokensLeft) = try await services.engine.reserve(
-                reserve, .init(user: token.user, idempotencyKey: key, bodyHash: hash, trace: context.trace.headerText, age: token.age), booking: booking)
+                reserve, .init(user: token.user, idempotencyKey: key, bodyHash: hash, trace: context.trace.headerText, age: token.age),
+                booking: booking)
         } catch {
             throw APIError.unavailable("Reservations cannot be taken just now; the same Idempotency-Key is safe to send again.")
         }
@@ -77,7 +78,8 @@ struct ReserveRoute: Sendable {
         case .keyReused: error = .keyReused
         case .zoneUnknown: error = APIError(.notFound, "This show has no such zone.", field: "zone_id", reason: "is unknown")
         case .seatsRequired: error = APIError(.validation, "This zone has numbered seats.", field: "seat_ids", reason: "is required in this zone")
-        case .seatsNotNumbered: error = APIError(.validation, "This zone has no numbered seats.", field: "seat_ids", reason: "must be absent in this zone")
+        case .seatsNotNumbered:
+            error = APIError(.validation, "This zone has no numbered seats.", field: "seat_ids", reason: "must be absent in this zone")
         case .seatUnknown(let seat): error = APIError(.notFound, "This zone has no such seat.", field: "seat_ids", reason: "\(seat) is unknown")
         case .saleClosed(let opens, let closes):
             error = APIError(.saleNotOpen, "The sale is open from \(opens) to \(closes).", field: "show_id", reason: "is not on sale")

@@ -29,7 +29,9 @@ struct StatusReader: Sendable {
     let waiters: Waiters
 
     /// A poll or long-poll. `read` gives the state now, or throws the answer when there is none for this reader.
-    func answer(_ request: Request, _ resource: UUIDBits, headers: HTTPFields, read: @Sendable () async throws -> any Followed) async throws -> Response {
+    func answer(_ request: Request, _ resource: UUIDBits, headers: HTTPFields, read: @Sendable () async throws -> any Followed) async throws
+        -> Response
+    {
         let wait = try WaitRequest(request)
         guard wait.isConditional, let seconds = wait.seconds, seconds > 0, let subscription = waiters.subscribe(resource) else {
             return respond(try await read(), wait, headers)
@@ -72,7 +74,9 @@ struct StatusReader: Sendable {
                         try await writer.write(Self.event(state, name: name))
                     }
                     if state.isFinal || waiters.isStopping { break }
-                    if !(await waiters.wait(subscription, until: .now + Self.heartbeat)) { try await writer.write(ByteBuffer(string: ": still here\n\n")) }
+                    if !(await waiters.wait(subscription, until: .now + Self.heartbeat)) {
+                        try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                    }
                 }
                 try await writer.finish(nil)
             })

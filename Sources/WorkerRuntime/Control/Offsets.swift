@@ -55,6 +55,9 @@ final class Offsets: Sendable {
     /// The next offset to read, of partitions that were handled since they were assigned.
     func handled(_ partition: KafkaTopicPartition) -> Int64? { state.withLock { $0.handled[partition] } }
 
+    /// Whether something is handled and not committed.
+    var isDirty: Bool { state.withLock { !$0.pending.isEmpty } }
+
     /// Commits what is handled. What cannot be committed now is kept for the next call; what belongs to others by now is dropped.
     func commit() async {
         let offsets = state.withLock { state in

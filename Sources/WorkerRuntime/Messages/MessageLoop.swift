@@ -162,7 +162,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
             }
         }
         offsets.done(state.lanes.takeProgress())
-        if !state.isCommitting, now - state.lastCommit >= configuration.commitInterval || state.lanes.inHand == 0 {
+        if !state.isCommitting, offsets.isDirty, now - state.lastCommit >= configuration.commitInterval {
             state.isCommitting = true
             state.lastCommit = now
             let offsets = offsets

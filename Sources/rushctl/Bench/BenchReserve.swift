@@ -51,7 +51,8 @@ struct BenchReserve: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-bench-\(ProcessInfo.processInfo.processIdentifier)").path
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-bench-\(ProcessInfo.processInfo.processIdentifier)")
+            .path
         var configuration = LocalStackConfiguration(directory: folder, binaries: Installation.binaries)
         configuration.brokerSync = sync
         configuration.logLevel = "warning"

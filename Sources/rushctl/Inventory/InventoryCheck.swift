@@ -107,7 +107,8 @@ struct InventoryCheck {
             invariant.checked += 1
             let due = inventory.due[id]
             if hold.booking.status == .reserved && due != hold.booking.expiresAt.ms {
-                invariant.violated("booking \(id): reserved until \(hold.booking.expiresAt), due \(due.map { Timestamp(ms: $0).description } ?? "never")")
+                invariant.violated(
+                    "booking \(id): reserved until \(hold.booking.expiresAt), due \(due.map { Timestamp(ms: $0).description } ?? "never")")
             }
             if hold.booking.status != .reserved && due != nil { invariant.violated("booking \(id): \(hold.booking.status.rawValue), yet due") }
         }

@@ -67,15 +67,17 @@ struct RedisInventory: Sendable {
     private mutating func readZones(_ keys: [String], _ redis: RedisClient) async throws {
         for key in keys {
             guard let id = ZoneID(Self.lastPart(key)) else { continue }
-            let fields = try await redis.send(
-                RedisCommand("HMGET", key, "capacity", "available", "held", "sold", "version", "event", "limit")
-            ).elements ?? []
+            let fields =
+                try await redis.send(
+                    RedisCommand("HMGET", key, "capacity", "available", "held", "sold", "version", "event", "limit")
+                ).elements ?? []
             guard fields.count == 7, let event = fields[5].text.flatMap({ EventID($0) }) else { continue }
             let numbers = fields[..<5].compactMap(\.int)
             guard numbers.count == 5 else { continue }
             let map = try await redis.send(RedisCommand("GET", Keys.seats(id, Shard(of: event)))).bytes ?? []
             zones[id] = Zone(
-                counts: ZoneCounts(capacity: numbers[0], available: numbers[1], held: numbers[2], sold: numbers[3], version: numbers[4]), event: event,
+                counts: ZoneCounts(capacity: numbers[0], available: numbers[1], held: numbers[2], sold: numbers[3], version: numbers[4]),
+                event: event,
                 map: map, limit: fields[6].int ?? 0)
         }
     }

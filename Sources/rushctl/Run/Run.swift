@@ -12,8 +12,8 @@ struct Run: AsyncParsableCommand {
             inventory, takes everything down and exits with 0 or 1.
             """)
 
-    @Option(help: "Folder for data, logs and secrets.")
-    var directory = ".run"
+    @Option(help: "Folder for data, logs and secrets; .run in the repository when absent.")
+    var directory: String?
 
     @Option(help: "Port of the ingress.")
     var port = 8080
@@ -57,7 +57,7 @@ struct Run: AsyncParsableCommand {
     private func runUntilStopped() async throws {
         var ports = LocalStackConfiguration.Ports.standard
         ports.http = port
-        let configuration = configuration(directory, ports)
+        let configuration = configuration(directory ?? "\(ProcessInfo.processInfo.environment["RUSH_HOME"] ?? ".")/.run", ports)
         if fresh { try LocalStack.erase(directory: configuration.directory) }
         let installation = try Installation(configuration) { Output.progress("  \($0)") }
         let end = StopSignals()
@@ -77,7 +77,9 @@ struct Run: AsyncParsableCommand {
 
     private func greet(_ installation: Installation, _ report: Seeder.Report) async throws {
         let url = installation.stack.endpoints.baseURL
-        guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIDs.isEmpty }) else { return }
+        guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIDs.isEmpty }) else {
+            return
+        }
         let token = try await installation.token()
         let body = #"{"event_id":"\#(event.eventID)","show_id":"\#(show.showID)","zone_id":"\#(zone.zoneID)","quantity":2}"#
         print(

@@ -1,22 +1,26 @@
 import Dispatch
 import Glibc
 import LocalStack
+import Synchronization
 
 /// SIGINT and SIGTERM as something to await, so that what was started can be stopped in order.
 final class StopSignals: Sendable {
     struct Stopped: Error {}
 
-    private let signals: AsyncStream<Int32>
+    private struct State {
+        var isStopped = false
+        var waiting: [AsyncStream<Void>.Continuation] = []
+    }
+
+    private let state = Mutex(State())
     /// Kept alive, never touched again.
-    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+    private nonisolated(unsafe) var sources: [any DispatchSourceSignal] = []
 
     init() {
-        let (signals, continuation) = AsyncStream<Int32>.makeStream()
-        self.signals = signals
         sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { continuation.yield(number) }
+            source.setEventHandler { [weak self] in self?.stop() }
             source.resume()
             return source
         }
@@ -26,10 +30,15 @@ final class StopSignals: Sendable {
     /// - Throws: ``Stopped`` after a signal, else what `body` throws.
     func unlessStopped<T: Sendable>(_ body: @escaping () async throws -> T) async throws -> T {
         nonisolated(unsafe) let body = body
+        // A stream ends with the task that reads it, so each waiter has its own.
+        let (stops, continuation) = AsyncStream<Void>.makeStream()
+        state.withLock { state in
+            if state.isStopped { continuation.yield() } else { state.waiting.append(continuation) }
+        }
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask { try await body() }
             group.addTask {
-                for await _ in self.signals { throw Stopped() }
+                for await _ in stops { throw Stopped() }
                 return nil
             }
             defer { group.cancelAll() }
@@ -50,5 +59,14 @@ final class StopSignals: Sendable {
     struct DeadChild: Error, CustomStringConvertible {
         let exit: UnexpectedExit
         var description: String { "\(exit)" }
+    }
+
+    private func stop() {
+        let waiting = state.withLock { state in
+            state.isStopped = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.yield() }
     }
 }

@@ -9,7 +9,8 @@ extension SeedFile {
                 shows: [
                     .init(
                         zones: [
-                            .init(name: "Floor", capacity: 5000, priceMinor: 150_000), .init(name: "Balcony", rows: 10, seatsPerRow: 20, priceMinor: 250_000),
+                            .init(name: "Floor", capacity: 5000, priceMinor: 150_000),
+                            .init(name: "Balcony", rows: 10, seatsPerRow: 20, priceMinor: 250_000),
                         ]),
                     .init(startsIn: 61 * 86_400, zones: [.init(name: "Floor", capacity: 5000, priceMinor: 150_000)]),
                 ]),
@@ -18,7 +19,8 @@ extension SeedFile {
                 shows: [
                     .init(
                         zones: [
-                            .init(name: "North Stand", capacity: 20_000, priceMinor: 60_000), .init(name: "South Stand", capacity: 20_000, priceMinor: 60_000),
+                            .init(name: "North Stand", capacity: 20_000, priceMinor: 60_000),
+                            .init(name: "South Stand", capacity: 20_000, priceMinor: 60_000),
                         ])
                 ]),
             .init(

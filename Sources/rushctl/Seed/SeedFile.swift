@@ -83,7 +83,8 @@ struct SeedFile: Codable, Sendable {
                 let place = "\(event.slug), zone \(zone.name)"
                 switch (zone.capacity, zone.rows, zone.seatsPerRow) {
                 case (let capacity?, nil, nil): if capacity < 1 { throw SeedError("\(place): capacity must be at least 1") }
-                case (nil, let rows?, let seats?): if rows < 1 || seats < 1 || rows * seats > 5000 { throw SeedError("\(place): rows × seats_per_row must be from 1 to 5000") }
+                case (nil, let rows?, let seats?):
+                    if rows < 1 || seats < 1 || rows * seats > 5000 { throw SeedError("\(place): rows × seats_per_row must be from 1 to 5000") }
                 default: throw SeedError("\(place): either capacity, or rows and seats_per_row, must be given")
                 }
                 if zone.priceMinor < 0 { throw SeedError("\(place): price_minor must not be negative") }
