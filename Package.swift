@@ -116,7 +116,8 @@ let package = Package(
             ],
             path: "workers/expiry", swiftSettings: strict),
         .executableTarget(
-            name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, swiftSettings: strict),
+            name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
         .target(name: "LocalStack", dependencies: ["Threads", log] + nio, exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(name: "LoadGenerator", dependencies: ["CEpoll", "Threads", histogram], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .executableTarget(
@@ -136,10 +137,13 @@ let package = Package(
         .target(name: "KafkaTestSupport", dependencies: ["KafkaClient", "CRdkafka", log], path: "Tests/KafkaTestSupport", swiftSettings: strict),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "CRdkafka", "KafkaTestSupport", log], swiftSettings: strict),
         .testTarget(name: "TopicsTests", dependencies: ["Topics", "Domain", "KafkaClient", "KafkaTestSupport", yams], swiftSettings: strict),
+        .testTarget(
+            name: "WorkerRuntimeTests", dependencies: ["WorkerRuntime", "Topics", "KafkaClient", "KafkaTestSupport", "Telemetry", log, lifecycle],
+            swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),
         .testTarget(name: "LocalStackTests", dependencies: ["LocalStack"] + nio, swiftSettings: strict),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"] + nio, swiftSettings: strict),
-        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c"] + nio, swiftSettings: strict),
+        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka"] + nio, swiftSettings: strict),
         .testTarget(name: "BookingEngineTests", dependencies: ["BookingEngine", "Domain", "LocalStack", "RedisClient", log], swiftSettings: strict),
     ]
 )

@@ -6,13 +6,11 @@ import Logging
 import RedisClient
 
 /// A real Redis for one test, configured as the product's.
-struct TestRedis {
-    let client: RedisClient
-    private let stack: LocalStack
-
+enum TestRedis {
     static func with<T>(_ body: (RedisClient) async throws -> T) async throws -> T {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("engine-\(UUID().uuidString)").path
-        let stack = try LocalStack(LocalStackConfiguration(directory: directory, binaries: "/nonexistent"))
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("engine-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let stack = try LocalStack(LocalStackConfiguration(directory: directory.path, binaries: "/nonexistent"))
         try await stack.startRedis()
         let client = RedisClient(configuration: try RedisConfiguration(url: stack.endpoints.redisURL), logger: Logger(label: "test"))
         try client.start()
@@ -20,7 +18,6 @@ struct TestRedis {
         do { result = .success(try await body(client)) } catch { result = .failure(error) }
         await client.shutdown()
         await stack.stop()
-        try LocalStack.erase(directory: directory)
         return try result.get()
     }
 }

@@ -125,6 +125,8 @@ struct BatchWorkerTests {
             #expect(await eventually { !running.worker.readiness.isReady })
             try broker.start()
             #expect(await producer.waitUntilReachable(limit: .seconds(10)))
+            // Also without any traffic.
+            #expect(await eventually { running.worker.readiness.isReady })
             for result in await producer.send(records(.bookingEvents, round * 500..<(round + 1) * 500)) { _ = try result.get() }
             #expect(await eventually(.seconds(30)) { handler.applied.count == (round + 1) * 500 })
         }

@@ -9,6 +9,8 @@ import Logging
 final class ConsumerLoop {
     /// The longest sleep; events and commands wake the thread at once.
     static let pollLimit = Duration.milliseconds(100)
+    /// How long one question whether a broker is there may take, and the pause between two.
+    static let probe = (limit: Duration.milliseconds(250), pause: Duration.milliseconds(500))
 
     struct PendingRevoke {
         let deadline: ContinuousClock.Instant
@@ -39,11 +41,14 @@ final class ConsumerLoop {
     /// Messages read already and not delivered: for a call that was cancelled, or met in the control queue. They come before all others.
     private var undelivered: [KafkaMessage] = []
     private var topicName = TopicNameCache()
+    private let blocking: BlockingThread
+    private var nextProbe: ContinuousClock.Instant?
 
     init(
         configuration: KafkaConsumerConfiguration, client: ClientHandle, control: QueueHandle, messages: QueueHandle, shared: ConsumerShared,
-        logger: Logger
+        blocking: BlockingThread, logger: Logger
     ) {
+        self.blocking = blocking
         self.configuration = configuration
         self.client = client
         self.control = control
@@ -59,6 +64,7 @@ final class ConsumerLoop {
             for command in shared.takeCommands() { carryOut(command) }
             serveControl()
             expire()
+            probe()
             serveDemand()
         }
         close(limit: shared.closeLimit ?? .zero)
@@ -113,6 +119,16 @@ final class ConsumerLoop {
             commits[id] = nil
             commit.reply.resume(returning: .failure(KafkaError(.timeout, operation: "commit", message: "no answer from the coordinator in time")))
         }
+    }
+
+    /// While the brokers are away, asks now and then whether they are back: without traffic nothing else would tell.
+    private func probe() {
+        guard !shared.isReachable else { return nextProbe = nil }
+        let now = clock.now
+        if let nextProbe, now < nextProbe { return }
+        nextProbe = now + Self.probe.pause
+        let (client, shared) = (client, shared)
+        _ = blocking.submit("probe") { if client.answers(within: Self.probe.limit) { shared.isReachable = true } }
     }
 
     /// Answers a waiting `next` if there is something for it or its time is up.

@@ -56,7 +56,7 @@ final class ConsumerShared: Sendable {
         changes.wrappingAdd(1, ordering: .acquiringAndReleasing)
     }
 
-    /// False after the loss of all brokers until something arrives from one.
+    /// False after the loss of all brokers until one answers.
     var isReachable: Bool {
         get { reachable.load(ordering: .relaxed) }
         set { reachable.store(newValue, ordering: .relaxed) }

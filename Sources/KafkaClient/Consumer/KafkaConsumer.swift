@@ -35,11 +35,12 @@ public final class KafkaConsumer: Sendable {
         self.shared = shared
         self.finished = finished
         self.client = client
-        blocking = BlockingThread(name: "kafka-block")
+        let blocking = BlockingThread(name: "kafka-block")
+        self.blocking = blocking
         do {
             thread = Mutex(
                 try OwnedThread(name: "kafka-consume") {
-                    Self.consume(configuration, client: client, shared: shared, logger: logger)
+                    Self.consume(configuration, client: client, shared: shared, blocking: blocking, logger: logger)
                     finished.raise()
                 })
         } catch {
@@ -49,7 +50,7 @@ public final class KafkaConsumer: Sendable {
 
     /// The thread's body: sets the wake-up calls, runs the loop, and lets go of everything in order.
     private static func consume(
-        _ configuration: KafkaConsumerConfiguration, client: ClientReference, shared: ConsumerShared, logger: Logger
+        _ configuration: KafkaConsumerConfiguration, client: ClientReference, shared: ConsumerShared, blocking: BlockingThread, logger: Logger
     ) {
         guard let handle = try? client.handle("consume") else { return }
         let control = QueueHandle(owning: rd_kafka_queue_get_consumer(handle.pointer), of: handle)
@@ -64,7 +65,9 @@ public final class KafkaConsumer: Sendable {
                     Unmanaged<ConsumerShared>.fromOpaque(opaque).takeUnretainedValue().wake.raise()
                 }, opaque)
         }
-        ConsumerLoop(configuration: configuration, client: handle, control: control, messages: messages, shared: shared, logger: logger).run()
+        ConsumerLoop(
+            configuration: configuration, client: handle, control: control, messages: messages, shared: shared, blocking: blocking, logger: logger
+        ).run()
         for queue in [control, messages] { rd_kafka_queue_cb_event_enable(queue.pointer, nil, nil) }
         client.drop()
     }
@@ -108,7 +111,7 @@ public final class KafkaConsumer: Sendable {
     /// are being, or have been, given to others.
     public var generation: Int { shared.generation }
 
-    /// False after the loss of all brokers, until messages or an assignment arrive again; a hint for health reports.
+    /// False after the loss of all brokers, until one answers again; for health reports.
     public var isReachable: Bool { shared.isReachable }
 
     /// Commits for each partition the offset of the message to be read next, and waits for the coordinator's answer.

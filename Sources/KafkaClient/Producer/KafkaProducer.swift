@@ -102,9 +102,10 @@ public final class KafkaProducer: Sendable, Service {
 
     /// Refuses further records, lets queued ones go out for at most `flush`, fails the rest with `.reset`, and ends the threads.
     public func shutdown(flush limit: Duration) async {
-        if let instance = core.beginClosing() {
-            try? await core.blocking.run("flush") { () throws(KafkaError) in instance.flush(limit) }
-        }
+        // A second caller only waits for the first one.
+        guard core.beginClosing() else { return await finished.wait() }
+        let core = core
+        try? await core.blocking.run("flush") { () throws(KafkaError) in core.flush(limit) }
         await core.blocking.stop()
         core.stopPolling()
         await finished.wait()

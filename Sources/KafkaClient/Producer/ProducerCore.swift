@@ -50,14 +50,18 @@ final class ProducerCore: Sendable {
     /// Records queued or in flight.
     var queued: Int { state.withLock { $0.instance }?.queued ?? 0 }
 
-    /// Refuses new records from now on; returns what is still to be flushed, nil when somebody else is closing already.
-    func beginClosing() -> ProducerInstance? {
+    /// Refuses new records from now on; false when somebody else is closing already.
+    func beginClosing() -> Bool {
         probePause.raise()
         return state.withLock { state in
-            guard !state.isClosing else { return nil }
-            state.isClosing = true
-            return state.instance
+            defer { state.isClosing = true }
+            return !state.isClosing
         }
+    }
+
+    /// Blocks until what is queued has gone out, at most for the limit.
+    func flush(_ limit: Duration) {
+        state.withLock { $0.instance }?.flush(limit)
     }
 
     /// Tells the poll thread to fail what is left and to end.
