@@ -1,11 +1,12 @@
 import Foundation
 public import LocalStack
-import Synchronization
 
 /// A whole installation of its own, in a temporary folder and on free ports: stores, broker, ingress and workers as real processes.
 ///
 /// Tests drive it from outside: over HTTP, with `rushctl`, and by looking into PostgreSQL with `psql`.
 public final class Installation: Sendable {
+    /// Set to anything, it keeps the folder with its logs and data.
+    public static let keepVariable = "BOOKING_RUSH_KEEP"
     /// The workers that every installation runs.
     public static let workers = ["inventory-sync", "expiry"]
     /// Set for the tests of a suite with ``InstallationTrait``.
@@ -17,7 +18,7 @@ public final class Installation: Sendable {
     private let directory: String
     private let database: String
     private let users: UserPool
-    private let satellites = Mutex<[LocalStack]>([])
+    private let satellites = Satellites()
 
     /// The installation of the running suite.
     /// - Throws: ``TestFailure`` outside of a suite that has one.
@@ -26,13 +27,27 @@ public final class Installation: Sendable {
         return current
     }
 
-    /// Brings everything up: stores beside each other, schema and topics, then workers and the ingress.
-    public static func start(holdSeconds: Int = 600) async throws -> Installation {
+    /// Brings everything up (stores beside each other, schema and topics, then workers and the ingress), runs `body`, takes everything
+    /// down and removes the folder, unless ``keepVariable`` is set.
+    public static func with(holdSeconds: Int = 600, _ body: (Installation) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-\(UUID().uuidString)").path
+        var failure: (any Error)?
+        do { try await run(in: directory, holdSeconds: holdSeconds, body) } catch { failure = error }
+        if ProcessInfo.processInfo.environment[keepVariable] == nil {
+            // The folder is in use until the last reference to the installation is gone.
+            _ = try? await waitUntil("\(directory) can be removed", limit: .seconds(5)) { (try? LocalStack.erase(directory: directory)) != nil }
+        } else {
+            print("kept: \(directory)")
+        }
+        if let failure { throw failure }
+    }
+
+    private static func run(in directory: String, holdSeconds: Int, _ body: (Installation) async throws -> Void) async throws {
         let installation = try Installation(directory: directory, holdSeconds: holdSeconds)
         do {
             try await installation.bringUp()
-            return installation
+            try await $current.withValue(installation) { try await body(installation) }
+            await installation.stop()
         } catch {
             await installation.stop()
             throw error
@@ -69,29 +84,25 @@ public final class Installation: Sendable {
         }
     }
 
-    /// Takes everything down and removes the folder.
+    /// Takes everything down; the data stay.
     public func stop() async {
-        for satellite in satellites.withLock({ $0 }) { await satellite.stop() }
+        await satellites.stop()
         await stack.stop()
-        try? LocalStack.erase(directory: directory)
     }
 
-    /// One more ingress on the same stores, with settings of its own: how long its holds last, or any variable.
-    /// - Returns: a client of it. It is stopped with the installation.
+    /// One more ingress on the same stores, with settings of its own: how long its holds last, or any variable. Asked for again with
+    /// the same settings, it is the same one. It is stopped with the installation.
+    /// - Returns: a client of it, without a user.
     public func ingress(holdSeconds: Int, environment: [String: String] = [:]) async throws -> HTTPProbe {
-        let number = satellites.withLock { $0.count } + 1
         var configuration = LocalStackConfiguration(
-            directory: "\(directory)/satellite-\(number)-\(UUID().uuidString)", binaries: binaries,
+            directory: "\(directory)/ingress-\(UUID().uuidString)", binaries: binaries,
             external: .init(
                 kafkaBootstrapServers: stack.endpoints.kafkaBootstrapServers, redisURL: stack.endpoints.redisURL,
                 databaseURL: stack.endpoints.databaseURL))
         configuration.holdSeconds = holdSeconds
         configuration.environment = stack.configuration.environment.merging(environment) { $1 }
         configuration.environment["JWT_SECRET"] = stack.endpoints.jwtSecret
-        let satellite = try LocalStack(configuration)
-        satellites.withLock { $0.append(satellite) }
-        try await satellite.startIngress()
-        return try satellite.probe()
+        return try await satellites.start(configuration)
     }
 
     // MARK: Tools
@@ -128,7 +139,7 @@ public final class Installation: Sendable {
             else { throw TestFailure("rushctl seed did not load zone \(wanted.name): \(json)") }
             return Event.Zone(
                 id: zoneID, event: id, show: showID, name: wanted.name, capacity: wanted.capacity,
-                seats: (zone["seat_ids"].array ?? []).compactMap(\.string))
+                seats: (zone["seat_ids"].array ?? zone["seat_i_ds"].array ?? []).compactMap(\.string))
         }
         return Event(id: id, slug: plan.slug, show: showID, zones: zones)
     }

@@ -8,21 +8,15 @@ public struct InstallationTrait: SuiteTrait, TestScoping {
     public func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
-        let installation = try await Installation.start()
-        do {
-            try await Installation.$current.withValue(installation) {
-                try await function()
-                await Self.checkEnd(installation)
-            }
+        try await Installation.with { installation in
+            try await function()
+            await Self.checkInventory(installation)
             await installation.stop()
-        } catch {
-            await installation.stop()
-            throw error
+            for await exit in installation.stack.exits { Issue.record("\(exit)") }
         }
-        for await exit in installation.stack.exits { Issue.record("\(exit)") }
     }
 
-    private static func checkEnd(_ installation: Installation) async {
+    private static func checkInventory(_ installation: Installation) async {
         do {
             let verdict = try await installation.checkInventory()
             if !verdict.holds { Issue.record("after all tests the inventory does not hold: \(verdict.report)") }

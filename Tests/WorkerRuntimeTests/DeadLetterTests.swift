@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import KafkaClient
 import Testing
 
@@ -30,6 +31,12 @@ struct DeadLetterTests {
         #expect(try #require(text(.error)).utf8.count <= 1_027)
         #expect(text(.group) == "inventory-sync")
         #expect(text(.build) == "abc")
+    }
+
+    @Test func theAsyncAPIDocumentNamesEveryFailureHeader() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../topics/asyncapi.yaml").path
+        let document = try String(contentsOfFile: path, encoding: .utf8)
+        for header in DeadLetterHeader.allCases { #expect(document.contains("        \(header.rawValue): {"), "\(header.rawValue)") }
     }
 
     @Test func errorsAreClassifiedByWhatTheySay() {

@@ -28,8 +28,8 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         } catch {
             response = answer(to: error, request, context)
         }
-        for header in Self.everyAnswer { response.headers[header.name] = header.value }
-        response.headers[.xRequestID] = context.requestID
+        response.headers.append(contentsOf: securityHeaders)
+        response.headers.append(HTTPField(name: .xRequestID, value: context.requestID))
         metrics.record(
             method: request.method, route: context.endpointPath, status: response.status.code, duration: ContinuousClock.now - start,
             waited: response.headers[.preferenceApplied] != nil || response.headers[.contentType] == "text/event-stream")
@@ -74,14 +74,12 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         if let header = request.headers[.traceparent], let parent = TraceContext(header: header) { return parent.child() }
         return TraceContext(isSampled: traceSampling >= 1 || Double.random(in: 0..<1) < traceSampling)
     }
-
-    /// SPEC, F17: on every answer.
-    private static var everyAnswer: [HTTPField] {
-        [
-            HTTPField(name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains"),
-            HTTPField(name: .xContentTypeOptions, value: "nosniff"),
-            HTTPField(name: .xFrameOptions, value: "DENY"),
-            HTTPField(name: .contentSecurityPolicy, value: "default-src 'none'; frame-ancestors 'none'"),
-        ]
-    }
 }
+
+/// SPEC, F17: on every answer. No handler sets them, so they are appended without a look.
+private let securityHeaders: [HTTPField] = [
+    HTTPField(name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains"),
+    HTTPField(name: .xContentTypeOptions, value: "nosniff"),
+    HTTPField(name: .xFrameOptions, value: "DENY"),
+    HTTPField(name: .contentSecurityPolicy, value: "default-src 'none'; frame-ancestors 'none'"),
+]

@@ -43,6 +43,8 @@ final class ConsumerLoop {
     private var topicName = TopicNameCache()
     private let blocking: BlockingThread
     private var nextProbe: ContinuousClock.Instant?
+    /// A connection broke since a broker was asked.
+    private var isInDoubt = false
 
     init(
         configuration: KafkaConsumerConfiguration, client: ClientHandle, control: QueueHandle, messages: QueueHandle, shared: ConsumerShared,
@@ -98,8 +100,11 @@ final class ConsumerLoop {
         switch event.response {
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
             shared.isReachable = false
-        case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR__PARTITION_EOF, RD_KAFKA_RESP_ERR__TIMED_OUT:
-            break  // librdkafka tries again by itself
+            isInDoubt = true  // an answer that is on its way may be older than this
+        case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR__TIMED_OUT:
+            isInDoubt = true  // librdkafka connects again by itself
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+            break
         case RD_KAFKA_RESP_ERR__FATAL:
             failure = KafkaError(.fatal, operation: "consume", message: client.fatalReason(), underlying: "_FATAL")
         default:
@@ -121,14 +126,15 @@ final class ConsumerLoop {
         }
     }
 
-    /// While the brokers are away, asks now and then whether they are back: without traffic nothing else would tell.
+    /// Asks a broker after a connection broke, and then now and then until one answers: without traffic nothing else would tell.
     private func probe() {
-        guard !shared.isReachable else { return nextProbe = nil }
+        guard isInDoubt || !shared.isReachable else { return }
         let now = clock.now
         if let nextProbe, now < nextProbe { return }
         nextProbe = now + Self.probe.pause
+        isInDoubt = false
         let (client, shared) = (client, shared)
-        _ = blocking.submit("probe") { if client.answers(within: Self.probe.limit) { shared.isReachable = true } }
+        _ = blocking.submit("probe") { shared.isReachable = client.answers(within: Self.probe.limit) }
     }
 
     /// Answers a waiting `next` if there is something for it or its time is up.

@@ -35,8 +35,6 @@ struct ClientConfiguration: ~Copyable {
             | RD_KAFKA_EVENT_OFFSET_COMMIT
         rd_kafka_conf_set_events(pointer, events)
         try set("log.queue", "true")
-        // A peer that goes away between two writes is an error return, not a signal that ends the process.
-        try set("log.connection.close", "false")
         var text = [CChar](repeating: 0, count: ClientHandle.errorTextBytes)
         guard let client = rd_kafka_new(type, pointer, &text, text.count) else {
             let code: KafkaError.Code = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? .resources : .invalidConfiguration

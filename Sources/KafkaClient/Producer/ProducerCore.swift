@@ -21,6 +21,8 @@ final class ProducerCore: Sendable {
         var isClosing = false
         var mustStop = false
         var isProbing = false
+        /// Something broke since the last question was put, so its answer may be out of date.
+        var isInDoubt = false
     }
 
     let configuration: KafkaProducerConfiguration
@@ -113,7 +115,7 @@ final class ProducerCore: Sendable {
             milliseconds = 0
             switch event.type {
             case RD_KAFKA_EVENT_DR: note(reports.deliver(event))
-            case RD_KAFKA_EVENT_ERROR: if event.response == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN { becameUnreachable() }
+            case RD_KAFKA_EVENT_ERROR: note(event.response)
             case RD_KAFKA_EVENT_LOG: event.log(to: logger)
             default: break
             }
@@ -164,10 +166,25 @@ final class ProducerCore: Sendable {
         return true
     }
 
+    private func note(_ response: rd_kafka_resp_err_t) {
+        switch response {
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: becameUnreachable()
+        // One connection broke; whether that was the last one says a question to any broker. librdkafka counts brokers that it never talked to as
+        // up, so the event above may not come.
+        case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE: startProbing()
+        default: break
+        }
+    }
+
     /// Notes that the brokers are away, and starts asking whether they are back.
     private func becameUnreachable() {
         reachability.set(false)
+        startProbing()
+    }
+
+    private func startProbing() {
         let start = state.withLock { state in
+            state.isInDoubt = true
             guard !state.isProbing, !state.isClosing else { return false }
             state.isProbing = true
             return true
@@ -177,15 +194,15 @@ final class ProducerCore: Sendable {
 
     /// Asks once for metadata; queues itself again until a broker answers, so that other blocking calls get their turn between.
     private func probe() {
-        guard !reachability.isReachable, let instance = try? instance("probe") else {
-            state.withLock { $0.isProbing = false }
-            return
+        guard let instance = try? instance("probe") else { return state.withLock { $0.isProbing = false } }
+        state.withLock { $0.isInDoubt = false }
+        let answers = instance.client.answers(within: Self.probe.limit)
+        reachability.set(answers)
+        let isOver = state.withLock { state in
+            if answers, !state.isInDoubt { state.isProbing = false }
+            return !state.isProbing
         }
-        if instance.client.answers(within: Self.probe.limit) {
-            state.withLock { $0.isProbing = false }
-            reachability.set(true)
-            return
-        }
+        if isOver { return }
         probePause.wait(Self.probe.pause)
         if blocking.submit("probe", { [self] in probe() }) != nil { state.withLock { $0.isProbing = false } }
     }

@@ -20,6 +20,7 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
             let collected: Collected
             do {
                 collected = try await collect()
+                control.resumed()
             } catch {
                 try await outlast(error)
                 continue

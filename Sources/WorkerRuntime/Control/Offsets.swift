@@ -52,9 +52,6 @@ final class Offsets: Sendable {
         }
     }
 
-    /// Whether anything waits to be committed.
-    var hasPending: Bool { state.withLock { !$0.pending.isEmpty } }
-
     /// The next offset to read, of partitions that were handled since they were assigned.
     func handled(_ partition: KafkaTopicPartition) -> Int64? { state.withLock { $0.handled[partition] } }
 

@@ -82,8 +82,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
                 state.lanes = MessageLanes()
                 state.epoch += 1
                 state.revokeDeadline = nil
-                state.pausedUntil = nil
-                state.outages = 0
+                resume(&state)
                 control.started()
                 logger.info("partitions assigned", metadata: Logger.Metadata([.count: "\(partitions.count)"]))
             case .revoked(let partitions, let lost):
@@ -93,6 +92,8 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
             }
         }
         state.generation = batch.generation
+        // The consumer works; what a message still waits for is found out by that message.
+        if state.lanes.inHand == 0 { resume(&state) }
         for message in batch.messages { state.lanes.accept(message) }
     }
 
@@ -110,9 +111,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
         switch result {
         case .finished:
             state.lanes.finish(message, isDone: true)
-            state.pausedUntil = nil
-            state.outages = 0
-            control.resumed()
+            resume(&state)
         case .outage(let failure):
             state.lanes.finish(message, isDone: false)
             pause(failure, &state)
@@ -121,6 +120,13 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
         case .fatal(let failure):
             throw WorkerError(.fatal, operation: "handle", message: failure.message, underlying: failure)
         }
+    }
+
+    private func resume(_ state: inout State) {
+        guard state.outages > 0 else { return }
+        state.pausedUntil = nil
+        state.outages = 0
+        control.resumed()
     }
 
     private func pause(_ failure: Failure, _ state: inout State) {

@@ -36,7 +36,7 @@ final class Journey {
     func run() async throws {
         let catalogue = try await step("bring everything up") { try await installation.start(.demo) }
         let probe = try installation.stack.probe().bearer(await installation.token())
-        guard let zone = catalogue.events.first?.shows.first?.zones.first(where: { $0.seatIDs.isEmpty }) else {
+        guard let zone = catalogue.events.first?.shows.first?.zones.first(where: { $0.seatIds.isEmpty }) else {
             throw Failure(description: "no zone")
         }
         let event = try await step("find the event over HTTP") { try await Self.ids(probe, zone: zone.name) }

@@ -77,7 +77,7 @@ struct Run: AsyncParsableCommand {
 
     private func greet(_ installation: Installation, _ report: Seeder.Report) async throws {
         let url = installation.stack.endpoints.baseURL
-        guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIDs.isEmpty }) else {
+        guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIds.isEmpty }) else {
             return
         }
         let token = try await installation.token()

@@ -21,7 +21,7 @@ struct Seeder: Sendable {
             var name: String
             var capacity: Int64
             var available: Int64
-            var seatIDs: [String]
+            var seatIds: [String]
         }
         var events: [Event]
     }
@@ -160,7 +160,7 @@ struct Seeder: Sendable {
             report.shows[report.shows.count - 1].zones.append(
                 .init(
                     zoneID: zoneID.description, name: try row.string("name"), capacity: settings.capacity, available: available,
-                    seatIDs: seatIDs.map(\.description)))
+                    seatIds: seatIDs.map(\.description)))
         }
         return report
     }

@@ -1,0 +1,103 @@
+import LocalStack
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// The broker is killed and stays away for a while.
+    @Suite struct KafkaAway {
+        let installation: Installation
+
+        init() throws {
+            installation = try .running()
+        }
+
+        @Test func reservesGoOnAndEverythingIsProjectedOnReturn() async throws {
+            let stack = installation.stack
+            let event = try await installation.seed(EventPlan(.general("Floor", 1000)))
+            let bounded = try await installation.ingress(holdSeconds: 600, environment: ["OUTBOX_LIMIT": "40"])
+            let clients = try await installation.clients(60)
+            let before = try await clients[0].hold(event.zone)
+            try await stack.kill(.broker)
+
+            var held = [before.id]
+            var waits: [Double] = []
+            for client in clients[1...30] {
+                let start = ContinuousClock.now
+                held.append(try await client.hold(event.zone).id)
+                waits.append((ContinuousClock.now - start).inMs)
+            }
+            report("202 without Kafka: the first after \(waits[0]) ms, then median \(waits.dropFirst().sorted()[14]) ms, slowest \(waits.max() ?? 0) ms")
+            #expect(waits[0] < 1500)
+            // One in half a second tries Kafka and waits 250 ms; the others do not.
+            #expect(waits.dropFirst().sorted()[14] < 150)
+            #expect(waits.dropFirst().allSatisfy { $0 < 1500 })
+
+            // Reads and cancels go on too.
+            #expect(try await clients[5].booking(held[5]).json["data"]["status"].string == "reserved")
+            let list = try await clients[5].probe.get("/api/v1/bookings").json["data"]
+            #expect(list[0]["booking_id"].string == held[5] && list[0]["projected"].bool == false)
+            var operations: [(Client, String)] = []
+            for number in 1...10 {
+                let accepted = try await clients[number].cancel(held[number])
+                #expect(accepted.status == 202)
+                operations.append((clients[number], try #require(accepted.json["data"]["operation_id"].string)))
+            }
+            #expect(try await operations[0].0.operation(operations[0].1).json["data"]["status"].string == "pending")
+            let ready = try await stack.probe().get("/ready")
+            #expect(ready.status == 200 && ready.json["dependencies"]["kafka"].string == "down")
+
+            // An outbox at its bound refuses before it writes anything.
+            let available = try await installation.available(event.zone)
+            let full = try await Client(user: clients[50].user, probe: bounded).reserve(event.zone)
+            expectRefusal(full, 503, "SERVICE_UNAVAILABLE")
+            #expect(try await installation.available(event.zone) == available)
+            try await waitUntil("the bounded ingress says that it is not ready") { try await bounded.get("/ready").status == 503 }
+
+            // Whoever waits now is told once Kafka is back.
+            let waiting = try await clients[1].booking(held[1]).header("ETag")
+            async let poll = clients[1].booking(held[1], etag: waiting, wait: 30)
+            try await stack.restart(.broker)
+            let back = ContinuousClock.now
+            #expect(try await poll.json["data"]["status"].string == "cancelled")
+            for (client, operation) in operations {
+                let ended = try await client.operation(operation, etag: "\"1\"", wait: 30)
+                #expect(ended.json["data"]["status"].string == "succeeded")
+            }
+            try await waitUntil("everything is projected", limit: .seconds(60)) {
+                try await installation.psql("SELECT status, count(*) FROM bookings WHERE event_id = '\(event.id)' GROUP BY 1 ORDER BY 1")
+                    == [["cancelled", "10"], ["reserved", "21"]]
+            }
+            report("everything that had stayed in the outbox was projected \((ContinuousClock.now - back).inMs) ms after the broker's return")
+            let verdict = try await installation.checkInventory()
+            #expect(verdict.holds, "\(verdict.report)")
+            #expect(try await Client(user: clients[50].user, probe: bounded).reserve(event.zone).status == 202)
+            try await expectOneEventEach(held)
+        }
+
+        /// The topic tells of each transition once, in order; a copy may come from the send that was under way when the broker died.
+        private func expectOneEventEach(_ bookings: [String]) async throws {
+            let output = try await Command.run(
+                "/usr/bin/kcat",
+                ["-C", "-q", "-e", "-b", installation.stack.endpoints.kafkaBootstrapServers, "-t", "booking.events", "-o", "beginning", "-f", "%k %h\n"],
+                environment: [:], limit: .seconds(60))
+            #expect(output.status == 0, "\(output.errors)")
+            var types: [String: [String]] = [:]
+            for line in output.text.split(separator: "\n") {
+                let parts = line.split(separator: " ", maxSplits: 1)
+                guard parts.count == 2, let type = parts[1].split(separator: ",").first(where: { $0.hasPrefix("ce_type=") }) else { continue }
+                types[String(parts[0]), default: []].append(String(type.dropFirst("ce_type=".count)))
+            }
+            var copies = 0
+            for (number, booking) in bookings.enumerated() {
+                let found = types[booking] ?? []
+                copies += found.count - Set(found).count
+                var order: [String] = []
+                for type in found where !order.contains(type) { order.append(type) }
+                let wanted = (1...10).contains(number) ? ["booking.created.v1", "booking.cancelled.v1"] : ["booking.created.v1"]
+                #expect(order == wanted, "\(found)")
+            }
+            report("second copies on the topic after the outage: \(copies) of \(bookings.count + 10)")
+            #expect(copies <= bookings.count / 4)
+        }
+    }
+}
