@@ -47,13 +47,12 @@ public struct BookingEngine: Sendable {
             .string(booking.description), .string(request.event.description), .string(request.show.description), .int(request.quantity),
             .string(context.bodyHash), .int(limits.hold.inMilliseconds), .bytes(Self.fragment(request, context, booking)), .string(context.trace),
             .int(limits.ratePerMinute), .int(limits.burst), .int(limits.outboxLimit), .int(limits.idempotencyKept.inMilliseconds),
-            context.age.map { .int($0) } ?? .string(""),
+            context.age.map { .int($0) } ?? .string(""), .string(context.idempotencyKey),
         ]
         for seat in request.seats { arguments.append(.string(seat.description)) }
         let call = RedisScriptCall(
             keys: [
-                Keys.zone(request.zone, shard), Keys.user(context.user, request.event, shard),
-                Keys.idempotency(reserve: context.idempotencyKey, context.user, request.event, shard), Keys.hold(booking, shard), Keys.due(shard),
+                Keys.zone(request.zone, shard), Keys.user(context.user, request.event, shard), Keys.hold(booking, shard), Keys.due(shard),
                 Keys.outbox(shard), Keys.mine(context.user, shard), Keys.seats(request.zone, shard), Keys.seatNumbers(request.zone, shard),
                 Keys.epoch(shard),
             ], arguments: arguments)

@@ -4,7 +4,7 @@ public import Domain
 public enum Keys {
     public static func zone(_ zone: ZoneID, _ shard: Shard) -> String { "zone:{\(shard)}:\(zone)" }
     public static func hold(_ booking: BookingID, _ shard: Shard) -> String { "hold:{\(shard)}:\(booking)" }
-    /// A user's tickets and rate bucket for one event.
+    /// A user's tickets, rate bucket and idempotency records of reserves, for one event.
     public static func user(_ user: UserID, _ event: EventID, _ shard: Shard) -> String { "user:{\(shard)}:\(event):\(user)" }
     /// The bookings a user made in the last day, by time, so that lists show them before PostgreSQL does.
     public static func mine(_ user: UserID, _ shard: Shard) -> String { "mine:{\(shard)}:\(user)" }
@@ -22,10 +22,6 @@ public enum Keys {
     public static func mark(_ shard: Shard) -> String { "mark:{\(shard)}" }
     public static func lease(_ purpose: String, _ shard: Shard) -> String { "lease:{\(shard)}:\(purpose)" }
     public static func operation(_ operation: OperationID, _ shard: Shard) -> String { "op:{\(shard)}:\(operation)" }
-    /// The idempotency record of a reserve: user, route and event.
-    public static func idempotency(reserve key: String, _ user: UserID, _ event: EventID, _ shard: Shard) -> String {
-        "idem:{\(shard)}:reserve:\(event):\(user):\(key)"
-    }
     /// The idempotency record of a write on a booking: user, route and resource.
     public static func idempotency(_ route: String, _ key: String, _ user: UserID, _ booking: BookingID, _ shard: Shard) -> String {
         "idem:{\(shard)}:\(route):\(booking):\(user):\(key)"

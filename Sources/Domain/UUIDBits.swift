@@ -37,7 +37,7 @@ public struct UUIDBits: Hashable, Sendable {
 
     /// A UUIDv7 (RFC 9562, section 5.7) whose 12 `rand_a` bits end in the shard's six, so that a key is found from its id alone.
     public static func version7(nowMs: Int64, shard: Shard) -> UUIDBits {
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomBits()
         let random = generator.next()
         let randA = (random & 0x3f) << 6 | UInt64(shard.number)
         let high = UInt64(bitPattern: nowMs) << 16 | 0x7000 | randA

@@ -13,12 +13,24 @@ extension EndToEnd {
 
         @Test func reservesGoOnAndEverythingIsProjectedOnReturn() async throws {
             let stack = installation.stack
+            do {
+                try await goOnWithoutKafka()
+            } catch {
+                // The tests after this one want a broker.
+                if await !stack.isRunning(.broker) { try await stack.restart(.broker) }
+                throw error
+            }
+        }
+
+        private func goOnWithoutKafka() async throws {
+            let stack = installation.stack
             let event = try await installation.seed(EventPlan(.general("Floor", 1000)))
             let bounded = try await installation.ingress(holdSeconds: 600, environment: ["OUTBOX_LIMIT": "40"])
             let clients = try await installation.clients(60)
             let before = try await clients[0].hold(event.zone)
             try await stack.kill(.broker)
 
+            let first = try await Client(user: clients[51].user, probe: bounded).hold(event.zone)
             var held = [before.id]
             var waits: [Double] = []
             for client in clients[1...30] {
@@ -54,8 +66,9 @@ extension EndToEnd {
             try await waitUntil("the bounded ingress says that it is not ready") { try await bounded.get("/ready").status == 503 }
 
             // Whoever waits now is told once Kafka is back.
-            let waiting = try await clients[1].booking(held[1]).header("ETag")
-            async let poll = clients[1].booking(held[1], etag: waiting, wait: 30)
+            let waiting = held[1]
+            let etag = try await clients[1].booking(waiting).header("ETag")
+            async let poll = clients[1].booking(waiting, etag: etag, wait: 30)
             try await stack.restart(.broker)
             let back = ContinuousClock.now
             #expect(try await poll.json["data"]["status"].string == "cancelled")
@@ -65,13 +78,13 @@ extension EndToEnd {
             }
             try await waitUntil("everything is projected", limit: .seconds(60)) {
                 try await installation.psql("SELECT status, count(*) FROM bookings WHERE event_id = '\(event.id)' GROUP BY 1 ORDER BY 1")
-                    == [["cancelled", "10"], ["reserved", "21"]]
+                    == [["cancelled", "10"], ["reserved", "22"]]
             }
             report("everything that had stayed in the outbox was projected \((ContinuousClock.now - back).inMs) ms after the broker's return")
             let verdict = try await installation.checkInventory()
             #expect(verdict.holds, "\(verdict.report)")
             #expect(try await Client(user: clients[50].user, probe: bounded).reserve(event.zone).status == 202)
-            try await expectOneEventEach(held)
+            try await expectOneEventEach(held + [first.id])
         }
 
         /// The topic tells of each transition once, in order; a copy may come from the send that was under way when the broker died.

@@ -5,11 +5,9 @@ public import Testing
 public let securityHeaders = ["Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy"]
 
 /// Expects what every answer has: the security headers and a request id.
-public func expectHeadersOfEveryAnswer(_ answer: HTTPAnswer, sourceLocation: SourceLocation = #_sourceLocation) {
-    for name in securityHeaders {
-        #expect(answer.header(name) != nil, "\(answer.status) without \(name)", sourceLocation: sourceLocation)
-    }
-    #expect(answer.header("X-Request-ID")?.isEmpty == false, "\(answer.status) without X-Request-ID", sourceLocation: sourceLocation)
+public func expectHeadersOfEveryAnswer(_ answer: HTTPAnswer, _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
+    let missing = (securityHeaders + ["X-Request-ID"]).filter { answer.header($0)?.isEmpty != false }
+    #expect(missing.isEmpty, "\(what): \(answer.status) without \(missing.joined(separator: ", "))", sourceLocation: sourceLocation)
 }
 
 /// Expects a refusal in the product's envelope: status, code, a message, the request id of the header and, where input is at fault,
@@ -18,19 +16,18 @@ public func expectRefusal(
     _ answer: HTTPAnswer, _ status: Int, _ code: String, field: String? = nil, _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let error = answer.json["error"]
-    let shown: Comment = "\(what): \(answer.status) \(answer.text.prefix(400))"
-    #expect(answer.status == status, shown, sourceLocation: sourceLocation)
-    #expect(answer.json["success"].bool == false, shown, sourceLocation: sourceLocation)
-    #expect(error["code"].string == code, shown, sourceLocation: sourceLocation)
-    #expect(error["message"].string?.isEmpty == false, shown, sourceLocation: sourceLocation)
-    #expect(error["request_id"].string == answer.header("X-Request-ID"), shown, sourceLocation: sourceLocation)
-    if let field {
-        let fields = (error["details"].array ?? []).compactMap { $0["field"].string }
-        #expect(fields.contains(field), shown, sourceLocation: sourceLocation)
-    }
+    var wrong: [String] = []
+    if answer.status != status { wrong.append("status \(answer.status), not \(status)") }
+    if answer.json["success"].bool != false { wrong.append("no envelope") }
+    if error["code"].string != code { wrong.append("code \(error["code"].string ?? "none"), not \(code)") }
+    if error["message"].string?.isEmpty != false { wrong.append("no message") }
+    if error["request_id"].string != answer.header("X-Request-ID") { wrong.append("a request_id that is not the header's") }
+    let fields = (error["details"].array ?? []).compactMap { $0["field"].string }
+    if let field, !fields.contains(field) { wrong.append("details that name \(fields), not \(field)") }
     if [429, 503].contains(status) {
         let pause = answer.header("Retry-After").flatMap { Int($0) } ?? 0
-        #expect(pause >= 1, "\(what): no Retry-After", sourceLocation: sourceLocation)
+        if pause < 1 { wrong.append("no Retry-After") }
     }
-    expectHeadersOfEveryAnswer(answer, sourceLocation: sourceLocation)
+    #expect(wrong.isEmpty, "\(what): \(answer.text.prefix(400))", sourceLocation: sourceLocation)
+    expectHeadersOfEveryAnswer(answer, what, sourceLocation: sourceLocation)
 }

@@ -1,8 +1,8 @@
 -- Reserves seats for one user: everything or nothing, in one slot, in one call.
 --
--- KEYS   1 zone  2 user (per event)  3 idempotency  4 hold  5 due  6 outbox  7 mine  8 seats  9 seat numbers  10 epoch
+-- KEYS   1 zone  2 user (per event)  3 hold  4 due  5 outbox  6 mine  7 seats  8 seat numbers  9 epoch
 -- ARGV   1 booking id  2 event id  3 show id  4 quantity  5 body hash  6 hold (ms)  7 fragment  8 traceparent  9 tokens a minute
---        10 burst  11 outbox limit (entries)  12 idempotency kept (ms)  13 age (years, or '')  14… seat ids
+--        10 burst  11 outbox limit (entries)  12 idempotency kept (ms)  13 age (years, or '')  14 idempotency key  15… seat ids
 -- Reply  { outcome, tokens left (thousandths, -1 before the rate was looked at), … }
 --
 -- Nothing is written before every check has passed, save the rate token: Lua has no rollback.
@@ -11,18 +11,22 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local quantity = tonumber(ARGV[4])
-local named = #ARGV - 13
+local named = #ARGV - 14
 
 local format = string.format
 
 -- Numbers go out as text that is made once: Redis would print each as a double, and that is slow.
 local function whole(number) return format('%d', number) end
 
-local known = redis.call('MGET', KEYS[3], KEYS[10])
-local first = known[1]
-if first then
-  if string.sub(first, 1, #ARGV[5]) ~= ARGV[5] then return { 'key_reused', -1 } end
-  return { 'replayed', -1, string.sub(first, #ARGV[5] + 2) }
+-- The user's tickets, rate bucket and idempotency records of this event are fields of one key: each further key would cost more than they do.
+local record = 'i:' .. ARGV[14]
+local user = redis.call('HMGET', KEYS[2], 'count', 'tokens', 'at', record)
+if user[4] then
+  local hash, since, first = string.match(user[4], '^([^|]*)|(%d+)|(.*)$')
+  if now - tonumber(since) < tonumber(ARGV[12]) then
+    if hash ~= ARGV[5] then return { 'key_reused', -1 } end
+    return { 'replayed', -1, first }
+  end
 end
 
 local zone = redis.call('HMGET', KEYS[1], 'event', 'show', 'tenant', 'available', 'held', 'sold', 'capacity', 'version', 'price', 'currency',
@@ -33,10 +37,9 @@ local seated = zone[15] == '1'
 if seated and named == 0 then return { 'seats_required', -1 } end
 if not seated and named > 0 then return { 'seats_not_numbered', -1 } end
 if now < tonumber(zone[12]) or now >= tonumber(zone[13]) then return { 'sale_closed', -1, zone[12], zone[13] } end
-if redis.call('XLEN', KEYS[6]) >= tonumber(ARGV[11]) then return { 'outbox_full', -1 } end
+if redis.call('XLEN', KEYS[5]) >= tonumber(ARGV[11]) then return { 'outbox_full', -1 } end
 
 -- A token bucket with continuous refill, inside the user's own key.
-local user = redis.call('HMGET', KEYS[2], 'count', 'tokens', 'at')
 local count = tonumber(user[1] or 0)
 local perMs = tonumber(ARGV[9]) / 60000
 local burst = tonumber(ARGV[10])
@@ -47,10 +50,11 @@ left = left - 1000
 local tokens = whole(left)
 local nowText = whole(now)
 
--- A refusal keeps only the bucket, and only until it is full again, so that a rush on a sold-out zone leaves nothing behind.
+-- A refusal keeps only the bucket, and of a user who never had a ticket only until it is full again, so that a rush on a sold-out zone leaves
+-- nothing behind.
 local function refuse(...)
   redis.call('HSET', KEYS[2], 'tokens', tokens, 'at', nowText)
-  if count == 0 then redis.call('PEXPIRE', KEYS[2], whole(math.ceil((burst - left / 1000) / perMs) + 1)) end
+  if not user[1] then redis.call('PEXPIRE', KEYS[2], whole(math.ceil((burst - left / 1000) / perMs) + 1)) end
   return { ... }
 end
 
@@ -63,19 +67,19 @@ if available < quantity then return refuse('out_of_stock', left, zone[4]) end
 local indexes = {}
 if seated then
   local ids = {}
-  for i = 1, named do ids[i] = ARGV[13 + i] end
-  local numbers = redis.call('HMGET', KEYS[9], unpack(ids))
+  for i = 1, named do ids[i] = ARGV[14 + i] end
+  local numbers = redis.call('HMGET', KEYS[8], unpack(ids))
   local taken = {}
   for i = 1, named do
     if not numbers[i] then return refuse('seat_unknown', left, ids[i]) end
-    if redis.call('GETRANGE', KEYS[8], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = ids[i] end
+    if redis.call('GETRANGE', KEYS[7], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = ids[i] end
     indexes[i] = numbers[i]
   end
   if #taken > 0 then return refuse('seat_taken', left, table.concat(taken, ',')) end
 end
 
 -- From here on everything is written.
-local floor = tonumber(known[2] or 0) * 1000000
+local floor = tonumber(redis.call('GET', KEYS[9]) or 0) * 1000000
 local version = whole(floor + 1)
 local zoneVersion = whole(math.max(tonumber(zone[8]), floor) + 1)
 local held = whole(tonumber(zone[5]) + quantity)
@@ -90,17 +94,19 @@ local value = '{' .. fragment .. ',"status":"reserved","actor":"user","version":
   .. nowText .. ',"zone":{"capacity":' .. zone[7] .. ',"available":' .. available .. ',"held":' .. held .. ',"sold":' .. zone[6]
   .. ',"version":' .. zoneVersion .. '}}'
 
-for i = 1, #indexes do redis.call('SETRANGE', KEYS[8], indexes[i], 'h') end
+for i = 1, #indexes do redis.call('SETRANGE', KEYS[7], indexes[i], 'h') end
 redis.call('HSET', KEYS[1], 'available', available, 'held', held, 'version', zoneVersion)
-redis.call('HSET', KEYS[2], 'count', whole(count + quantity), 'tokens', tokens, 'at', nowText)
-if count == 0 then redis.call('PEXPIREAT', KEYS[2], whole(tonumber(zone[16]) + 86400000)) end
--- A UUID is 36 characters, so a key's last part needs no search.
-redis.call('HSET', KEYS[4], 'status', 'reserved', 'version', version, 'due', due, 'updated', nowText, 'user', string.sub(KEYS[2], -36),
-  'event', ARGV[2], 'zone', string.sub(KEYS[1], -36), 'quantity', ARGV[4], 'seats', table.concat(indexes, ','), 'fragment', fragment)
-redis.call('ZADD', KEYS[5], due, ARGV[1])
 local answer = ARGV[1] .. '|' .. version .. '|' .. due .. '|' .. price .. '|' .. total .. '|' .. zone[10] .. '|' .. available
-redis.call('SET', KEYS[3], ARGV[5] .. '|' .. answer, 'PX', ARGV[12])
-redis.call('ZADD', KEYS[7], nowText, ARGV[1])
-redis.call('PEXPIRE', KEYS[7], '86400000')
-local entry = redis.call('XADD', KEYS[6], '*', 'type', 'booking.created.v1', 'key', ARGV[1], 'version', version, 'trace', ARGV[8], 'value', value)
+redis.call('HSET', KEYS[2], 'count', whole(count + quantity), 'tokens', tokens, 'at', nowText, record, ARGV[5] .. '|' .. nowText .. '|' .. answer)
+-- A UUID is 36 characters, so a key's last part needs no search.
+redis.call('HSET', KEYS[3], 'status', 'reserved', 'version', version, 'due', due, 'updated', nowText, 'user', string.sub(KEYS[2], -36),
+  'event', ARGV[2], 'zone', string.sub(KEYS[1], -36), 'quantity', ARGV[4], 'seats', table.concat(indexes, ','), 'fragment', fragment)
+redis.call('ZADD', KEYS[4], due, ARGV[1])
+redis.call('ZADD', KEYS[6], nowText, ARGV[1])
+if not user[1] then
+  -- The user's first ticket of the event: both keys get their time to live once.
+  redis.call('PEXPIREAT', KEYS[2], whole(tonumber(zone[16]) + 86400000))
+  redis.call('PEXPIRE', KEYS[6], '86400000')
+end
+local entry = redis.call('XADD', KEYS[5], '*', 'type', 'booking.created.v1', 'key', ARGV[1], 'version', version, 'trace', ARGV[8], 'value', value)
 return { 'reserved', left, answer, entry, value }

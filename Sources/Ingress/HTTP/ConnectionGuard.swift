@@ -82,8 +82,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         if isClosing { return }
         isClosing = true
         if isAnswering { return context.close(promise: nil) }
-        var headers: HTTPFields = [.contentType: "application/json", .connection: "close"]
-        let body = ByteBuffer(bytes: error.body(requestID: TraceContext(isSampled: false).traceID, asProblem: false))
+        let requestID = TraceContext(isSampled: false).traceID
+        var headers: HTTPFields = [.contentType: "application/json", .connection: "close", .xRequestID: requestID]
+        headers.append(contentsOf: securityHeaders)
+        let body = ByteBuffer(bytes: error.body(requestID: requestID, asProblem: false))
         headers[.contentLength] = String(body.readableBytes)
         context.write(wrapOutboundOut(.head(HTTPResponse(status: .init(code: error.code.status), headerFields: headers))), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: nil)

@@ -21,8 +21,8 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         var response: Response
         do {
             response = try await router.respond(to: request, context: context)
-            // The router answers an unknown path itself, without a body.
-            if response.status == .notFound && context.endpointPath == nil {
+            // The router answers an unknown path itself, without a body; our own handlers never do.
+            if response.status == .notFound && response.body.contentLength == 0 {
                 throw APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown")
             }
         } catch {
@@ -42,8 +42,6 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         switch error {
         case let error as APIError: apiError = error
         case let failure as ValidationFailure: apiError = APIError(failure)
-        case is NIOTooManyBytesError:
-            apiError = APIError(.payloadTooLarge, "The body is larger than 64 KiB.", field: "body", reason: "must be at most 65536 bytes")
         default:
             logger.error(
                 "a request failed in a way nobody foresaw",
@@ -66,7 +64,7 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
         if let given = request.headers[.xRequestID], given.utf8.count <= 128, !given.isEmpty, given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) {
             return given
         }
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomBits()
         return UUIDBits(high: generator.next() & ~0xf000 | 0x4000, low: generator.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000).description
     }
 
@@ -77,7 +75,7 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
 }
 
 /// SPEC, F17: on every answer. No handler sets them, so they are appended without a look.
-private let securityHeaders: [HTTPField] = [
+let securityHeaders: [HTTPField] = [
     HTTPField(name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains"),
     HTTPField(name: .xContentTypeOptions, value: "nosniff"),
     HTTPField(name: .xFrameOptions, value: "DENY"),

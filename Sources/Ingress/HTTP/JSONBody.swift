@@ -18,10 +18,17 @@ enum JSONBody {
                 throw APIError(.unsupportedMediaType, "The body must be JSON.", field: "Content-Type", reason: "must be application/json")
             }
         }
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > largest { throw NIOTooManyBytesError(maxBytes: largest) }
-        let buffer = try await request.body.collect(upTo: largest)
-        return Array(buffer.readableBytesView)
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > largest { throw tooLarge }
+        do {
+            let buffer = try await request.body.collect(upTo: largest)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
     }
+
+    private static let tooLarge = APIError(
+        .payloadTooLarge, "The body is larger than 64 KiB.", field: "body", reason: "must be at most \(largest) bytes")
 
     /// See ``Booking/bodyHash``.
     static func hash(_ body: [UInt8]) -> String {

@@ -175,7 +175,7 @@ final class ConsumerLoop {
                     if message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF { failure = KafkaError(message.pointee.err, operation: "consume") }
                     continue
                 }
-                let read = KafkaMessage(copying: message, topic: topicName.name(of: message))
+                let read = KafkaMessage(copying: message, topic: topicName.name(of: message), withValue: configuration.copiesValues)
                 if current?.partition != read.partition || current?.topic != read.topic {
                     if let current { positions[current] = next }
                     current = read.topicPartition
@@ -196,7 +196,7 @@ final class ConsumerLoop {
     private func takeStray(_ event: borrowing Event) {
         while let message = rd_kafka_event_message_next(event.pointer) {
             guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
-            let read = KafkaMessage(copying: message, topic: topicName.name(of: message))
+            let read = KafkaMessage(copying: message, topic: topicName.name(of: message), withValue: configuration.copiesValues)
             guard assignment.contains(read.topicPartition) else { continue }
             route(read.topicPartition)
             positions[read.topicPartition] = read.offset + 1

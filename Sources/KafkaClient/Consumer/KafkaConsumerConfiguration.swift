@@ -25,6 +25,8 @@ public struct KafkaConsumerConfiguration: Sendable {
     public var maxPrefetchMessages = 20_000
     /// Where a group starts that has committed nothing: "earliest" or "latest". Default earliest, so that nothing is skipped.
     public var autoOffsetReset = "earliest"
+    /// Whether values and headers are handed over too. Who only wants to know which keys changed saves the copies. Default true.
+    public var copiesValues = true
     /// Further librdkafka settings (security, tests); they win over the above.
     public var options: [String: String] = [:]
 

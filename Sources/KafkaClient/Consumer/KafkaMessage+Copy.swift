@@ -2,13 +2,14 @@ internal import CRdkafka
 
 extension KafkaMessage {
     /// Copies a message out of librdkafka's memory.
-    init(copying message: UnsafePointer<rd_kafka_message_t>, topic: String) {
+    init(copying message: UnsafePointer<rd_kafka_message_t>, topic: String, withValue: Bool) {
         var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &kind)
         self.init(
             topic: topic, partition: message.pointee.partition, offset: message.pointee.offset,
             key: [UInt8](copying: message.pointee.key, count: message.pointee.key_len),
-            value: [UInt8](copying: message.pointee.payload, count: message.pointee.len), headers: Self.headers(of: message),
+            value: withValue ? [UInt8](copying: message.pointee.payload, count: message.pointee.len) : nil,
+            headers: withValue ? Self.headers(of: message) : [],
             timestampMs: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? nil : timestamp)
     }
 

@@ -1,0 +1,135 @@
+import LocalStack
+import TestSupport
+import Testing
+
+/// kill -9 under load, ten times each, at random moments: nothing that was answered 202 is lost, and nothing happens twice.
+///
+/// Takes some minutes. The moments follow from a seed that is printed; BOOKING_RUSH_SEED sets it.
+@Suite(.serialized, .installation, .timeLimit(.minutes(5))) struct FaultTests {
+    /// Kills of each component.
+    private static let kills = 10
+
+    let installation: Installation
+    let random: SeededRandom
+
+    init() throws {
+        installation = try .running()
+        random = SeededRandom(seed: SeededRandom.seedOfThisRun)
+    }
+
+    @Test func ingressIsKilledTenTimes() async throws {
+        try await underLoad { _ in try await killAtRandomMoments(.ingress) }
+    }
+
+    @Test func brokerIsKilledTenTimes() async throws {
+        try await underLoad { _ in try await killAtRandomMoments(.broker) }
+    }
+
+    @Test func redisIsKilledTenTimes() async throws {
+        try await underLoad { _ in try await killAtRandomMoments(.redis) }
+    }
+
+    @Test func postgresIsKilledTenTimes() async throws {
+        try await underLoad { _ in try await killAtRandomMoments(.postgres) }
+    }
+
+    @Test func inventorySyncIsKilledTenTimes() async throws {
+        try await underLoad { event in
+            try await killAtRandomMoments(.worker("inventory-sync"), working: "SELECT count(*) FROM bookings WHERE event_id = '\(event.id)'")
+        }
+    }
+
+    @Test func expiryIsKilledTenTimes() async throws {
+        try await underLoad { event in
+            try await killAtRandomMoments(
+                .worker("expiry"), working: "SELECT count(*) FROM bookings WHERE event_id = '\(event.id)' AND status <> 'reserved'")
+        }
+    }
+
+    /// Kills a process and starts it again, ten times.
+    /// - Parameter working: a count that grows while the process does its work. A worker that was killed gets its partitions back only when its
+    ///   old membership has ended; so that not every kill falls into that wait, every second one comes after it has worked again.
+    private func killAtRandomMoments(_ component: Component, working: String? = nil) async throws {
+        let stack = installation.stack
+        for kill in 0..<Self.kills {
+            try await random.pause(from: .milliseconds(200), to: .milliseconds(1800))
+            try await stack.kill(component)
+            try await random.pause(from: .zero, to: .milliseconds(600))
+            let before = try await working.mapAsync { try await count($0) } ?? 0
+            try await stack.restart(component)
+            if let working, kill % 2 == 0 {
+                let took = try await waitUntil("\(component) works again", limit: .seconds(40), pause: .milliseconds(200)) {
+                    try await count(working) > before
+                }
+                report("\(component) works again \(took.inMs) ms after its restart")
+            }
+        }
+    }
+
+    private func count(_ query: String) async throws -> Int { Int(try await installation.psql(query).first?.first ?? "") ?? 0 }
+
+    /// Puts load on, lets `body` do its harm, and wants everything to be whole afterwards.
+    private func underLoad(_ body: (Event) async throws -> Void) async throws {
+        print("seed: \(random.seed)")
+        var plan = EventPlan(.general("Floor", 50_000))
+        plan.maxTicketsPerUser = 100
+        let event = try await installation.seed(plan)
+        let load = SteadyLoad(
+            zone: event.zone, users: try await installation.users(2500), lasting: try installation.stack.probe(),
+            short: try await installation.ingress(holdSeconds: 3))
+        let running = Task { await load.run() }
+        var failure: (any Error)?
+        do {
+            try await waitUntil("the load is on") { load.made.count > 20 }
+            try await body(event)
+        } catch {
+            failure = error
+        }
+        load.stop()
+        await running.value
+        if let failure { throw failure }
+        report("\(load.made.count) bookings, \(load.repeats) requests repeated, longest without an answer \(load.longest.inMs) ms")
+        try await expectWhole(load, event)
+    }
+
+    private func expectWhole(_ load: SteadyLoad, _ event: Event) async throws {
+        let made = load.made
+        #expect(load.unexpected.isEmpty, "\(load.unexpected.prefix(10)) of \(load.unexpected.count)")
+        let wanted = Set(made.map(\.booking))
+        #expect(wanted.count == made.count, "two requests got the same booking")
+        let start = ContinuousClock.now
+        let open = Set(made.filter { $0.isLasting && !$0.isCancelled }.map(\.booking))
+        try await waitUntil("all \(made.count) are in PostgreSQL, \(open.count) of them reserved", limit: .seconds(90), pause: .milliseconds(300)) {
+            let all = try await count("SELECT count(*) FROM bookings WHERE event_id = '\(event.id)'")
+            let reserved = try await count("SELECT count(*) FROM bookings WHERE event_id = '\(event.id)' AND status = 'reserved'")
+            return all >= made.count && reserved <= open.count
+        }
+        report("at rest \((ContinuousClock.now - start).inMs) ms after the load")
+        let verdict = try await installation.checkInventory(wait: 60)
+        #expect(verdict.holds, "\(verdict.report)")
+
+        var rows: [String: (status: String, version: String)] = [:]
+        for row in try await installation.psql("SELECT id, status, version FROM bookings WHERE event_id = '\(event.id)'") {
+            #expect(rows.updateValue((row[1], row[2]), forKey: row[0]) == nil, "\(row[0]) is there twice")
+        }
+        #expect(wanted.subtracting(rows.keys).isEmpty, "answered 202 and not in PostgreSQL")
+        #expect(Set(rows.keys).subtracting(wanted).isEmpty, "in PostgreSQL and never answered")
+        let keys = try await installation.psql(
+            "SELECT count(*) FROM (SELECT DISTINCT user_id, idempotency_key FROM bookings WHERE event_id = '\(event.id)') AS keys")
+        #expect(keys == [["\(made.count)"]], "a key has two bookings")
+        for booking in made {
+            let row = rows[booking.booking] ?? ("none", "")
+            let allowed = booking.isLasting ? (booking.isCancelled ? ["cancelled 2"] : ["reserved 1"]) : ["expired 2", "cancelled 2"]
+            #expect(allowed.contains("\(row.status) \(row.version)"), "\(booking): \(row)")
+        }
+        #expect(try await installation.available(event.zone) == event.zone.capacity - open.count)
+    }
+}
+
+extension Optional {
+    /// As `map`, for a transformation that waits.
+    fileprivate func mapAsync<Result>(_ transform: (Wrapped) async throws -> Result) async rethrows -> Result? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
+}
