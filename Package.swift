@@ -138,7 +138,8 @@ let package = Package(
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "CRdkafka", "KafkaTestSupport", log], swiftSettings: strict),
         .testTarget(name: "TopicsTests", dependencies: ["Topics", "Domain", "KafkaClient", "KafkaTestSupport", yams], swiftSettings: strict),
         .testTarget(
-            name: "WorkerRuntimeTests", dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "Telemetry", log, lifecycle],
+            name: "WorkerRuntimeTests",
+            dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "Telemetry", log, lifecycle],
             swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),
         .testTarget(name: "LocalStackTests", dependencies: ["LocalStack"] + nio, swiftSettings: strict),

@@ -53,8 +53,10 @@ public final class OutboxPublisher: Service, Sendable {
         self.logger = logger
     }
 
-    /// Whether Kafka answered the last time it was asked.
-    public var isKafkaReachable: Bool { state.withLock { $0.nextProbe == nil } }
+    /// Whether Kafka answered the last time it was asked, and is connected as far as the producer knows.
+    public var isKafkaReachable: Bool { producer.isReachable && !isAway }
+
+    private var isAway: Bool { state.withLock { $0.nextProbe != nil } }
 
     /// Publishes one entry and waits for the acknowledgement, within the limit.
     public func publish(_ entry: OutboxEntry) async -> Publication {
@@ -79,7 +81,7 @@ public final class OutboxPublisher: Service, Sendable {
 
     /// Publishes entries in their order without waiting, as workers do that have the entry's safety already.
     public func publishWithoutWaiting(_ entries: [OutboxEntry]) {
-        guard isKafkaReachable else { return }
+        if isAway { return }
         for entry in entries {
             if let error = enqueue(entry, nil) { return markAway(error) }
         }
