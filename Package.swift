@@ -146,5 +146,8 @@ let package = Package(
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"] + nio, swiftSettings: strict),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka"] + nio, swiftSettings: strict),
         .testTarget(name: "BookingEngineTests", dependencies: ["BookingEngine", "Domain", "LocalStack", "RedisClient", log], swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["LocalStack", "LoadGenerator", log], path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "LocalStack", "LoadGenerator"], path: "Tests/EndToEnd", swiftSettings: strict),
+        .testTarget(name: "FaultTests", dependencies: ["TestSupport", "LocalStack"], path: "Tests/Faults", swiftSettings: strict),
     ]
 )

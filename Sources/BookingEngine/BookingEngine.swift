@@ -84,10 +84,11 @@ public struct BookingEngine: Sendable {
 
     private static func outcome(_ name: String, _ parts: [RedisReply], booking: BookingID, shard: Shard, trace: String) -> ReserveOutcome? {
         func text(_ index: Int) -> String? { index < parts.count ? parts[index].text : nil }
+        func bytes(_ index: Int) -> [UInt8]? { index < parts.count ? parts[index].bytes : nil }
         func number(_ index: Int) -> Int64? { index < parts.count ? parts[index].int : nil }
         switch name {
         case "reserved":
-            guard let reservation = text(2).flatMap(Reservation.init(answer:)), let id = text(3), parts.count > 4, let value = parts[4].bytes else {
+            guard let reservation = bytes(2).flatMap(Reservation.init(answer:)), let id = text(3), parts.count > 4, let value = parts[4].bytes else {
                 return nil
             }
             let entry = OutboxEntry(
@@ -95,7 +96,7 @@ public struct BookingEngine: Sendable {
                 value: value)
             return .reserved(reservation, entry)
         case "replayed":
-            guard let reservation = text(2).flatMap(Reservation.init(answer:)) else { return nil }
+            guard let reservation = bytes(2).flatMap(Reservation.init(answer:)) else { return nil }
             // Our own booking under our own key: the reply to the first call was lost, and this is its repetition.
             return reservation.booking == booking ? .reserved(reservation, nil) : .replayed(reservation)
         case "key_reused": return .keyReused

@@ -14,17 +14,26 @@ public struct Reservation: Equatable, Sendable {
     public let remaining: Int64
 
     /// Reads the seven parts that `reserve.lua` joins with bars.
-    init?(answer: String) {
-        let parts = answer.split(separator: "|", omittingEmptySubsequences: false)
-        guard parts.count == 7, let booking = BookingID(parts[0]), let version = Int64(parts[1]), let expires = Int64(parts[2]),
-            let price = Int64(parts[3]), let total = Int64(parts[4]), let remaining = Int64(parts[6])
+    init?(answer: [UInt8]) {
+        var parts: [Substring.UTF8View.SubSequence] = []
+        parts.reserveCapacity(7)
+        let text = String(decoding: answer, as: UTF8.self)
+        var rest = text[...].utf8
+        while let bar = rest.firstIndex(of: UInt8(ascii: "|")) {
+            parts.append(rest[..<bar])
+            rest = rest[rest.index(after: bar)...]
+        }
+        parts.append(rest)
+        guard parts.count == 7, let booking = BookingID(Substring(parts[0])), let version = Int64(Substring(parts[1])),
+            let expires = Int64(Substring(parts[2])), let price = Int64(Substring(parts[3])), let total = Int64(Substring(parts[4])),
+            let remaining = Int64(Substring(parts[6]))
         else { return nil }
         self.booking = booking
         self.version = version
         expiresAt = Timestamp(ms: expires)
         unitPriceMinor = price
         totalMinor = total
-        currency = String(parts[5])
+        currency = String(Substring(parts[5]))
         self.remaining = remaining
     }
 }

@@ -9,6 +9,20 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.ms < right.ms }
 
+    /// As HTTP's `Date` header has it (RFC 9110, section 5.6.7), `Sat, 21 Nov 2026 10:00:00 GMT`; not for moments before 1970.
+    public var httpDate: String {
+        let days = Int(ms / 86_400_000)
+        let seconds = Int(ms / 1000) % 86_400
+        let (year, month, date) = Self.civil(fromDays: days)
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let time = "\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))"
+        // 1970-01-01 was a Thursday.
+        return "\(Self.weekdays[(days + 4) % 7]), \(two(date)) \(Self.months[month - 1]) \(year) \(time) GMT"
+    }
+
+    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
     /// RFC 3339 in UTC with milliseconds, `2026-11-21T10:00:00.250Z`.
     public var description: String {
         let day = ms >= 0 ? ms / 86_400_000 : (ms - 86_399_999) / 86_400_000

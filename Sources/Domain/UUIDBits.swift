@@ -1,5 +1,5 @@
 /// The 128 bits of a UUID (RFC 9562), parsed and printed without Foundation, since ids are on the hot path.
-public struct UUIDBits: Hashable, Sendable {
+public struct UUIDBits: Hashable, Comparable, Sendable {
     /// The first eight bytes, most significant first.
     public let high: UInt64
     /// The last eight bytes.
@@ -8,6 +8,11 @@ public struct UUIDBits: Hashable, Sendable {
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
+    }
+
+    /// The order of the text forms; ids of version 7 come in the order of their making, to the millisecond.
+    public static func < (left: UUIDBits, right: UUIDBits) -> Bool {
+        left.high == right.high ? left.low < right.low : left.high < right.high
     }
 
     /// Reads the 36-character text form, in either case; `nil` for anything else.

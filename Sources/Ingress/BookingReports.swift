@@ -27,14 +27,16 @@ struct BookingReports: Sendable {
         return known
     }
 
-    /// A user's bookings, newest first.
-    func bookings(of user: UserID, onlyReserved: Bool, offset: Int, limit: Int) async throws(PostgresError) -> (rows: [Booking], total: Int64) {
-        let filter = onlyReserved ? "AND status = 'reserved'" : ""
-        let owner: PostgresValue = .text(user.description)
-        let total = try await database.query("SELECT count(*) AS total FROM bookings WHERE user_id = $1::uuid \(filter)", [owner])
+    /// A user's bookings but for some, newest first.
+    func bookings(
+        of user: UserID, onlyReserved: Bool, without: [BookingID], offset: Int, limit: Int
+    ) async throws(PostgresError) -> (rows: [Booking], total: Int64) {
+        let filter = "AND NOT (id = ANY($2::uuid[]))" + (onlyReserved ? " AND status = 'reserved'" : "")
+        let parameters: [PostgresValue] = [.text(user.description), .textArray(without.map(\.description))]
+        let total = try await database.query("SELECT count(*) AS total FROM bookings WHERE user_id = $1::uuid \(filter)", parameters)
         let rows = try await database.query(
-            "SELECT \(Self.columns) FROM bookings WHERE user_id = $1::uuid \(filter) ORDER BY id DESC LIMIT $2::bigint OFFSET $3::bigint",
-            [owner, .int(Int64(limit)), .int(Int64(offset))])
+            "SELECT \(Self.columns) FROM bookings WHERE user_id = $1::uuid \(filter) ORDER BY id DESC LIMIT $3::bigint OFFSET $4::bigint",
+            parameters + [.int(Int64(limit)), .int(Int64(offset))])
         var bookings: [Booking] = []
         for row in rows { bookings.append(try Self.booking(row)) }
         return (bookings, try total[0].int64("total"))

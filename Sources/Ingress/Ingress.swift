@@ -67,19 +67,27 @@ struct Ingress {
         return producer
     }
 
-    private func makeServer(_ router: some HTTPResponder<IngressContext>, _ logger: Logger) throws -> some Service {
+    private func makeServer(_ router: some HTTPResponder<IngressContext>, _ logger: Logger) throws -> any Service {
         let responder = IngressResponder(router: router, metrics: RequestMetrics(), traceSampling: configuration.traceSampling, logger: logger)
         let http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ConnectionGuard()], idleTimeout: .seconds(75),
             httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
         var quiet = logger
         quiet.logLevel = .error
-        return Application(
-            responder: responder, server: .http1(configuration: http),
+        // Hummingbird's server without its Application, which would give each request a logger and an id of its own.
+        let (quietLogger, date) = (quiet, DateHeader())
+        return try HTTPServerBuilder.http1(configuration: http).buildServer(
             configuration: .init(address: .hostname(configuration.host, port: configuration.httpPort), backlog: configuration.backlog),
+            eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops), logger: quiet,
+            responder: { request, writer, channel in
+                let context = IngressContext(source: .init(channel: channel, logger: quietLogger))
+                var response = try await responder.respond(to: request, context: context)
+                response.headers.append(date.field)
+                try await writer.write(response: response.head, body: response.body)
+            },
             onServerRunning: { channel in
                 logger.notice("the ingress listens", metadata: ["http.port": "\(channel.localAddress?.port ?? 0)"])
-            }, logger: quiet)
+            })
     }
 
     private func routes(_ services: Services, _ health: Health) -> some HTTPResponder<IngressContext> {

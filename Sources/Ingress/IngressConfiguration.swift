@@ -1,5 +1,6 @@
 import Authentication
 import BookingEngine
+import NIOCore
 import PostgresClient
 import RedisClient
 import Settings
@@ -20,6 +21,8 @@ struct IngressConfiguration: Sendable {
     var traceSampling: Double
     /// Connections that wait to be accepted.
     var backlog: Int
+    /// Threads that read and write sockets; the handlers run on others.
+    var loops: Int
 }
 
 extension IngressConfiguration {
@@ -49,6 +52,7 @@ extension IngressConfiguration {
         trustedProxies = Set(settings.list("TRUSTED_PROXIES"))
         traceSampling = try settings.number("TRACE_SAMPLING", default: isProduction ? 0.1 : 1, in: 0...1)
         backlog = try settings.int("HTTP_BACKLOG", default: 4096, in: 1...65_535)
+        loops = try settings.int("HTTP_LOOPS", default: max(1, System.coreCount / 2), in: 1...256)
     }
 
     private static func key(_ id: String, _ secret: String, _ variable: String) throws -> TokenKeys.Key {

@@ -52,6 +52,19 @@ import Testing
 }
 
 @Suite struct TimestampTests {
+    @Test func printsTheDateHeaderLikeFoundation() {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(identifier: "UTC")
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        var generator = SplitMix(seed: 8)
+        for _ in 0..<2000 {
+            let seconds = Int64.random(in: 0...4_000_000_000, using: &generator)
+            #expect(Timestamp(ms: seconds * 1000 + 999).httpDate == formatter.string(from: Date(timeIntervalSince1970: Double(seconds))))
+        }
+    }
+
+
     @Test func printsLikeFoundation() {
         var generator = SplitMix(seed: 7)
         let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)

@@ -52,7 +52,9 @@ extension EndToEnd {
                 Case(what: "unknown event", body: body { $0["event_id"] = "\"\(unknown)\"" }, status: 404, code: "NOT_FOUND", field: "zone_id"),
                 Case(what: "unknown show", body: body { $0["show_id"] = "\"\(unknown)\"" }, status: 404, code: "NOT_FOUND", field: "zone_id"),
                 Case(what: "unknown zone", body: body { $0["zone_id"] = "\"\(unknown)\"" }, status: 404, code: "NOT_FOUND", field: "zone_id"),
-                Case(what: "another event's zone", body: body { $0["zone_id"] = "\"\(foreign.id)\"" }, status: 404, code: "NOT_FOUND", field: "zone_id"),
+                Case(
+                    what: "another event's zone", body: body { $0["zone_id"] = "\"\(foreign.id)\"" }, status: 404, code: "NOT_FOUND", field: "zone_id"
+                ),
                 Case(what: "above the limit", body: quantity("5"), status: 409, code: "MAX_PER_USER_EXCEEDED", field: "quantity"),
                 Case(what: "100, above the limit", body: quantity("100"), status: 409, code: "MAX_PER_USER_EXCEEDED", field: "quantity"),
                 Case(what: "no quantity", body: body { $0["quantity"] = nil }, field: "quantity"),
@@ -68,7 +70,8 @@ extension EndToEnd {
                     what: "more seats than the limit", body: seats("[" + numbered.seats.prefix(5).map { "\"\($0)\"" }.joined(separator: ",") + "]"),
                     status: 409, code: "MAX_PER_USER_EXCEEDED", field: "quantity"),
                 Case(
-                    what: "101 seats", body: seats("[" + (100...200).map { "\"01890000-0000-7000-8000-000000000\($0)\"" }.joined(separator: ",") + "]"),
+                    what: "101 seats",
+                    body: seats("[" + (100...200).map { "\"01890000-0000-7000-8000-000000000\($0)\"" }.joined(separator: ",") + "]"),
                     field: "seat_ids"),
                 Case(
                     what: "a quantity beside another number of seats",
@@ -228,7 +231,9 @@ extension EndToEnd {
             expectRefusal(try await raw("GET /health HTTP/1.1\r\nHost: x\r\n\(many)\r\n"), 431, "HEADERS_TOO_LARGE", field: "headers", "many headers")
             let endless = "GET /\(String(repeating: "a", count: 200_000)) HTTP/1.1\r\nHost: x\r\n\r\n"
             expectRefusal(try await raw(endless), 431, "HEADERS_TOO_LARGE", field: "headers", "an endless path")
-            for garbage in ["\u{16}\u{3}\u{1}\u{2}\r\n\r\n", "HELLO\r\n\r\n", "GET /health HTTP/1.1\r\nHost : x\r\n\r\n", "GET /a b c HTTP/1.1\r\n\r\n"] {
+            for garbage in [
+                "\u{16}\u{3}\u{1}\u{2}\r\n\r\n", "HELLO\r\n\r\n", "GET /health HTTP/1.1\r\nHost : x\r\n\r\n", "GET /a b c HTTP/1.1\r\n\r\n",
+            ] {
                 expectRefusal(try await raw(garbage), 400, "VALIDATION_ERROR", field: "request", garbage)
             }
             let lying = "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"

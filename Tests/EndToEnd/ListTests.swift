@@ -25,16 +25,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func listHoldsTheBookingOnceWhileItIsProjected() async throws {
+            let zone = try await installation.seed(EventPlan(.general("Floor", 100))).zone
+            let clients = try await installation.clients(30)
+            let took = try await atOnce(clients.count) { number -> Duration in
+                let client = clients[number]
+                let held = try await client.hold(zone)
+                let start = ContinuousClock.now
+                // A bucket of reads holds twenty tokens.
+                for _ in 0..<18 {
+                    let list = try await client.probe.get("/api/v1/bookings").json
+                    #expect(list["data"].array?.map { $0["booking_id"].string } == [held.id])
+                    #expect(list["meta"]["total"].int == 1)
+                    if list["data"][0]["projected"].bool == true { return ContinuousClock.now - start }
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                return .seconds(60)
+            }
+            let projected = took.filter { $0 < .seconds(60) }.sorted()
+            report("from the 202 to the projection: slowest \(projected.last?.inMs ?? 0) ms, with a window of 200 ms; \(projected.count) of 30 seen")
+        }
+
         @Test func projectedTurnsTrue() async throws {
             let zone = try await installation.seed(EventPlan(.general("Floor", 100))).zone
             let client = try await installation.client()
             let held = try await client.hold(zone)
-            let took = try await waitUntil("the booking is projected", limit: .seconds(10)) {
+            try await waitUntil("the booking is projected", limit: .seconds(10), pause: .milliseconds(500)) {
                 let row = try await client.probe.get("/api/v1/bookings").json["data"][0]
                 #expect(row["booking_id"].string == held.id)
                 return row["projected"].bool == true
             }
-            report("from the 202 to the projection: \(took.inMs) ms, with a window of 200 ms")
         }
 
         @Test func pendingHoldsOnlyWhatIsReserved() async throws {
@@ -78,8 +98,8 @@ extension EndToEnd {
                     #expect(answer.json["meta"] == .object(["page": .int(page), "per_page": .int(2), "total": .int(7)]))
                     seen += rows
                 }
-                // While the projection comes in between two pages, the order may not be whole; the set is.
-                #expect(isProjected ? seen == ids.reversed() : Set(seen).count == 7, "\(seen)")
+                // Ids grow with time; two of the same millisecond may stand either way.
+                #expect(seen == ids.sorted(by: >), "projected: \(isProjected)")
             }
             #expect(try await client.probe.get("/api/v1/bookings?page=9").json["data"].array?.isEmpty == true)
         }

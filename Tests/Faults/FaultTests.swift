@@ -75,7 +75,7 @@ import Testing
         plan.maxTicketsPerUser = 100
         let event = try await installation.seed(plan)
         let load = SteadyLoad(
-            zone: event.zone, users: try await installation.users(2500), lasting: try installation.stack.probe(),
+            zone: event.zone, users: try await installation.users(5000), lasting: try installation.stack.probe(),
             short: try await installation.ingress(holdSeconds: 3))
         let running = Task { await load.run() }
         var failure: (any Error)?

@@ -15,9 +15,9 @@ struct Projection: Sendable {
     /// Applies events and notes how far the topic has been read.
     /// - Parameter next: per partition, the offset after the batch.
     func apply(_ events: [BookingEvent], next: [KafkaTopicPartition: Int64]) async throws(PostgresError) {
-        let bookings = Self.folded(events.map(\.booking), key: \.id, version: \.version).sorted { Self.order($0.id.bits, $1.id.bits) }
+        let bookings = Self.folded(events.map(\.booking), key: \.id, version: \.version).sorted { $0.id.bits < $1.id.bits }
         let zones = Self.folded(events.map { (id: $0.booking.zone, counts: $0.zone) }, key: \.id, version: \.counts.version)
-            .sorted { Self.order($0.id.bits, $1.id.bits) }
+            .sorted { $0.id.bits < $1.id.bits }
         let bookingColumns = Self.columns(of: bookings)
         let zoneColumns: [PostgresValue] = [
             .textArray(zones.map(\.id.description)), .intArray(zones.map(\.counts.capacity)), .intArray(zones.map(\.counts.available)),
@@ -42,10 +42,6 @@ struct Projection: Sendable {
         _ elements: [Element], key: (Element) -> Key, version: (Element) -> Int64
     ) -> Dictionary<Key, Element>.Values {
         Dictionary(elements.map { (key($0), $0) }) { old, new in version(new) > version(old) ? new : old }.values
-    }
-
-    private static func order(_ left: UUIDBits, _ right: UUIDBits) -> Bool {
-        left.high == right.high ? left.low < right.low : left.high < right.high
     }
 
     private static func columns(of bookings: [Booking]) -> [PostgresValue] {

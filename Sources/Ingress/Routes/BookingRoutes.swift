@@ -62,24 +62,34 @@ struct BookingRoutes: Sendable {
         try await list(request, context, endpoint: "bookings_pending", onlyReserved: true)
     }
 
-    /// PostgreSQL's rows, preceded by what only Redis has yet, and each as new as Redis knows it.
+    /// PostgreSQL's rows and what only Redis has yet, each as new as Redis knows it.
     private func list(_ request: Request, _ context: IngressContext, endpoint: String, onlyReserved: Bool) async throws -> Response {
         let token = try services.authenticate(request)
         let page = try Page(request)
         let headers = try await services.limiter.admit(endpoint, user: token, request, context)
         do {
             let fresh = try await unprojected(of: token.user, onlyReserved: onlyReserved)
-            let freshPart = fresh.dropFirst(page.offset).prefix(page.size)
+            let start = max(0, page.offset - fresh.count)
             let report = try await services.bookings.bookings(
-                of: token.user, onlyReserved: onlyReserved, offset: max(0, page.offset - fresh.count), limit: page.size - freshPart.count)
-            let rows = try await refreshed(report.rows).filter { !onlyReserved || $0.status == .reserved }
+                of: token.user, onlyReserved: onlyReserved, without: fresh.map(\.id), offset: start, limit: page.size + fresh.count)
+            let window = Self.window(page, fresh, report.rows, start: start)
+            let current = try await refreshed(window).filter { !onlyReserved || $0.status == .reserved }
+            let unprojected = Set(fresh.map(\.id))
             return Answer.page(page, total: report.total + Int64(fresh.count), headers: headers) {
-                for booking in freshPart { BookingBody.write(&$0, booking, projected: false) }
-                for booking in rows { BookingBody.write(&$0, booking, projected: true) }
+                for booking in current { BookingBody.write(&$0, booking, projected: !unprojected.contains(booking.id)) }
             }
         } catch {
             throw APIError.unavailable()
         }
+    }
+
+    /// One page of the two parts merged, newest first, so that a booking keeps its place when it is projected.
+    /// - Parameter start: how many rows of PostgreSQL come before `rows`.
+    private static func window(_ page: Page, _ fresh: [Booking], _ rows: [Booking], start: Int) -> [Booking] {
+        // Fresh ones that are newer than a window which does not start at the top have their places on the pages before.
+        let above = start == 0 ? 0 : rows.first.map { first in fresh.count { first.id.bits < $0.id.bits } } ?? fresh.count
+        let merged = (fresh.dropFirst(above) + rows).sorted { $1.id.bits < $0.id.bits }
+        return Array(merged.dropFirst(page.offset - start - above).prefix(page.size))
     }
 
     /// Bookings that Redis has and PostgreSQL has not, newest first. When Redis is away there are none to be known.
@@ -88,7 +98,7 @@ struct BookingRoutes: Sendable {
         let known = try await services.bookings.known(recent.map(\.0))
         let missing = recent.filter { !known.contains($0.0) }
         guard let bookings = try? await services.engine.bookings(missing) else { return [] }
-        return bookings.compactMap { $0 }.filter { !onlyReserved || $0.status == .reserved }.sorted { $0.id.bits.high > $1.id.bits.high }
+        return bookings.compactMap { $0 }.filter { !onlyReserved || $0.status == .reserved }.sorted { $1.id.bits < $0.id.bits }
     }
 
     /// A row that is not final may be behind; Redis' word is newer.
