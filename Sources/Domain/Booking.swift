@@ -42,50 +42,72 @@ public struct Booking: Equatable, Sendable {
 extension Booking {
     /// Collects members in any order, then insists on the required ones.
     private struct Draft {
-        var texts: [String: String] = [:]
-        var numbers: [String: Int64] = [:]
+        var id: BookingID?
+        var tenant: TenantID?
+        var event: EventID?
+        var show: ShowID?
+        var zone: ZoneID?
+        var user: UserID?
+        var quantity: Int64?
         var seats: [SeatID] = []
+        var unitPriceMinor: Int64?
+        var totalMinor: Int64?
+        var currency: String?
+        var status: BookingStatus?
+        var version: Int64?
+        var createdAtMs: Int64?
+        var expiresAtMs: Int64?
+        var updatedAtMs: Int64?
+        var idempotencyKey: String?
+        var bodyHash: String?
 
         mutating func take(_ key: String, from value: inout JSONReader) throws(JSONError) -> Bool {
             switch key {
-            case "booking_id", "tenant_id", "event_id", "show_id", "zone_id", "user_id", "currency", "status", "idempotency_key", "body_hash":
-                texts[key] = try value.string()
-            case "quantity", "unit_price_minor", "total_minor", "version", "created_at_ms", "expires_at_ms", "updated_at_ms":
-                numbers[key] = try value.int()
-            case "seat_ids":
-                try value.array { (element) throws(JSONError) in
-                    guard let seat = SeatID(try element.string()) else { throw JSONError(path: [], reason: "must hold UUIDs") }
-                    seats.append(seat)
-                }
+            case "booking_id": id = try Self.identifier(&value)
+            case "tenant_id": tenant = try Self.identifier(&value)
+            case "event_id": event = try Self.identifier(&value)
+            case "show_id": show = try Self.identifier(&value)
+            case "zone_id": zone = try Self.identifier(&value)
+            case "user_id": user = try Self.identifier(&value)
+            case "quantity": quantity = try value.int()
+            case "unit_price_minor": unitPriceMinor = try value.int()
+            case "total_minor": totalMinor = try value.int()
+            case "currency": currency = try value.string()
+            case "status":
+                status = BookingStatus(rawValue: try value.string())
+                if status == nil { throw JSONError(path: [], reason: "is not a booking status") }
+            case "version": version = try value.int()
+            case "created_at_ms": createdAtMs = try value.int()
+            case "expires_at_ms": expiresAtMs = try value.int()
+            case "updated_at_ms": updatedAtMs = try value.int()
+            case "idempotency_key": idempotencyKey = try value.string()
+            case "body_hash": bodyHash = try value.string()
+            case "seat_ids": try value.array { (element) throws(JSONError) in seats.append(try Self.identifier(&element)) }
             default: return false
             }
             return true
         }
 
         func finish() throws(JSONError) -> Booking {
-            guard let status = BookingStatus(rawValue: try text("status")) else {
-                throw JSONError(path: ["status"], reason: "is not a booking status")
-            }
-            return Booking(
-                id: try id("booking_id"), tenant: try id("tenant_id"), event: try id("event_id"), show: try id("show_id"), zone: try id("zone_id"),
-                user: try id("user_id"), quantity: try number("quantity"), seats: seats, unitPriceMinor: try number("unit_price_minor"),
-                totalMinor: try number("total_minor"), currency: try text("currency"), status: status, version: try number("version"),
-                createdAt: Timestamp(ms: try number("created_at_ms")), expiresAt: Timestamp(ms: try number("expires_at_ms")),
-                updatedAt: Timestamp(ms: try number("updated_at_ms")), idempotencyKey: try text("idempotency_key"), bodyHash: try text("body_hash"))
+            Booking(
+                id: try required(id, "booking_id"), tenant: try required(tenant, "tenant_id"), event: try required(event, "event_id"),
+                show: try required(show, "show_id"), zone: try required(zone, "zone_id"), user: try required(user, "user_id"),
+                quantity: try required(quantity, "quantity"), seats: seats, unitPriceMinor: try required(unitPriceMinor, "unit_price_minor"),
+                totalMinor: try required(totalMinor, "total_minor"), currency: try required(currency, "currency"),
+                status: try required(status, "status"), version: try required(version, "version"),
+                createdAt: Timestamp(ms: try required(createdAtMs, "created_at_ms")),
+                expiresAt: Timestamp(ms: try required(expiresAtMs, "expires_at_ms")),
+                updatedAt: Timestamp(ms: try required(updatedAtMs, "updated_at_ms")),
+                idempotencyKey: try required(idempotencyKey, "idempotency_key"), bodyHash: try required(bodyHash, "body_hash"))
         }
 
-        private func text(_ key: String) throws(JSONError) -> String {
-            guard let text = texts[key] else { throw JSONError(path: [key], reason: "is missing") }
-            return text
+        private func required<Value>(_ value: Value?, _ key: String) throws(JSONError) -> Value {
+            guard let value else { throw JSONError(path: [key], reason: "is missing") }
+            return value
         }
 
-        private func number(_ key: String) throws(JSONError) -> Int64 {
-            guard let number = numbers[key] else { throw JSONError(path: [key], reason: "is missing") }
-            return number
-        }
-
-        private func id<Kind>(_ key: String) throws(JSONError) -> Identifier<Kind> {
-            guard let id = Identifier<Kind>(try text(key)) else { throw JSONError(path: [key], reason: "must be a UUID") }
+        private static func identifier<Kind>(_ value: inout JSONReader) throws(JSONError) -> Identifier<Kind> {
+            guard let id = Identifier<Kind>(try value.string()) else { throw JSONError(path: [], reason: "must be a UUID") }
             return id
         }
     }

@@ -22,15 +22,19 @@ public struct BookingEvent: Equatable, Sendable {
 extension ZoneCounts {
     /// Reads `{"capacity":…,"available":…,"held":…,"sold":…,"version":…}`.
     public init(_ reader: inout JSONReader) throws(JSONError) {
-        var found: [String: Int64] = [:]
-        try reader.object { (key, value) throws(JSONError) in found[key] = try value.int() }
-        func number(_ key: String) throws(JSONError) -> Int64 {
-            guard let number = found[key] else { throw JSONError(path: [key], reason: "is missing") }
-            return number
+        var (capacity, available, held, sold, version): (Int64?, Int64?, Int64?, Int64?, Int64?)
+        try reader.object { (key, value) throws(JSONError) in
+            switch key {
+            case "capacity": capacity = try value.int()
+            case "available": available = try value.int()
+            case "held": held = try value.int()
+            case "sold": sold = try value.int()
+            case "version": version = try value.int()
+            default: try value.skip()
+            }
         }
-        self.init(
-            capacity: try number("capacity"), available: try number("available"), held: try number("held"), sold: try number("sold"),
-            version: try number("version"))
+        guard let capacity, let available, let held, let sold, let version else { throw JSONError(path: [], reason: "lacks a count or its version") }
+        self.init(capacity: capacity, available: available, held: held, sold: sold, version: version)
     }
 }
 

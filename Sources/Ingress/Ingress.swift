@@ -64,6 +64,7 @@ struct Ingress {
         var producer = KafkaProducerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress")
         // A batch of a partition is a few records here, too few to be made smaller; lz4's contexts were an eighth of the ingress' CPU at 5,000/s.
         producer.compression = "none"
+        producer.linger = .milliseconds(10)
         return producer
     }
 

@@ -3,17 +3,15 @@ import Synchronization
 
 /// Random moments that can be had again: SplitMix64 (Steele, Lea, Flood 2014) from a seed.
 final class SeededRandom: Sendable {
-    /// The seed of all tests of this process, each of which has a sequence of its own.
+    /// The seed of all sequences of this process.
     static let seedOfThisRun =
         ProcessInfo.processInfo.environment["BOOKING_RUSH_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
 
-    /// Where the sequence begins.
-    let seed: UInt64
     private let state: Mutex<UInt64>
 
-    init(seed: UInt64) {
-        self.seed = seed
-        state = Mutex(seed)
+    /// The sequence of one component in one test, which does not depend on what others draw.
+    init(for name: String) {
+        state = Mutex(name.utf8.reduce(Self.seedOfThisRun) { ($0 &* 0x0000_0100_0000_01b3) ^ UInt64($1) })
     }
 
     /// The next of the sequence.

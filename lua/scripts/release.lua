@@ -14,24 +14,28 @@ local tag = '{' .. ARGV[1] .. '}:'
 -- Numbers go out as text that is made once: Redis would print each as a double, and that is slow.
 local function whole(number) return string.format('%d', number) end
 
-local hold = redis.call('HMGET', KEYS[1], 'status', 'version', 'due', 'user', 'event', 'zone', 'quantity', 'seats', 'fragment', 'by')
+local hold = redis.call('HMGET', KEYS[1], 'status', 'version', 'due', 'user', 'seats', 'fragment', 'by')
 local status = hold[1]
 if not status then
   redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
   return { 'missing' }
 end
-if status == ARGV[3] and ARGV[4] ~= '' and hold[10] == ARGV[4] then return { 'released_before', hold[2] } end
+if status == ARGV[3] and ARGV[4] ~= '' and hold[7] == ARGV[4] then return { 'released_before', hold[2] } end
 if status ~= 'reserved' then
   redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
   return { 'wrong_state', status }
 end
 if ARGV[3] == 'expired' and tonumber(hold[3]) > now then return { 'not_due', hold[3] } end
 
-local zoneKey = 'zone:' .. tag .. hold[6]
+-- The ingress writes the fragment, ids and numbers before any text of a client's.
+local fragment = hold[6]
+local function id(name) return string.match(fragment, '"' .. name .. '":"([^"]+)"') end
+local zoneID = id('zone_id')
+local zoneKey = 'zone:' .. tag .. zoneID
 local zone = redis.call('HMGET', zoneKey, 'available', 'held', 'sold', 'capacity', 'version')
 if not zone[1] then return { 'zone_missing' } end
-local userKey = 'user:' .. tag .. hold[5] .. ':' .. hold[4]
-local quantity = tonumber(hold[7])
+local userKey = 'user:' .. tag .. id('event_id') .. ':' .. hold[4]
+local quantity = tonumber(string.match(fragment, '"quantity":(%d+)'))
 local floor = tonumber(redis.call('GET', 'epoch:' .. tag:sub(1, -2)) or 0) * 1000000
 local version = whole(math.max(tonumber(hold[2]), floor) + 1)
 local zoneVersion = whole(math.max(tonumber(zone[5]), floor) + 1)
@@ -40,11 +44,11 @@ local held = whole(tonumber(zone[2]) - quantity)
 local nowText = whole(now)
 
 local actor = ARGV[4] == '' and '"system"' or '"user","operation_id":"' .. ARGV[4] .. '"'
-local value = '{' .. hold[9] .. ',"status":"' .. ARGV[3] .. '","actor":' .. actor .. ',"version":' .. version .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
+local value = '{' .. fragment .. ',"status":"' .. ARGV[3] .. '","actor":' .. actor .. ',"version":' .. version .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
   .. nowText .. ',"zone":{"capacity":' .. zone[4] .. ',"available":' .. available .. ',"held":' .. held .. ',"sold":' .. zone[3]
   .. ',"version":' .. zoneVersion .. '}}'
 
-for index in string.gmatch(hold[8], '%d+') do redis.call('SETRANGE', 'seats:' .. tag .. hold[6], index, 'f') end
+for index in string.gmatch(hold[5], '%d+') do redis.call('SETRANGE', 'seats:' .. tag .. zoneID, index, 'f') end
 redis.call('HSET', zoneKey, 'available', available, 'held', held, 'version', zoneVersion)
 redis.call('HINCRBY', userKey, 'count', whole(-quantity))
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'version', version, 'updated', nowText, 'by', ARGV[4])

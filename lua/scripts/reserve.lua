@@ -100,7 +100,7 @@ local answer = ARGV[1] .. '|' .. version .. '|' .. due .. '|' .. price .. '|' ..
 redis.call('HSET', KEYS[2], 'count', whole(count + quantity), 'tokens', tokens, 'at', nowText, record, ARGV[5] .. '|' .. nowText .. '|' .. answer)
 -- A UUID is 36 characters, so a key's last part needs no search.
 redis.call('HSET', KEYS[3], 'status', 'reserved', 'version', version, 'due', due, 'updated', nowText, 'user', string.sub(KEYS[2], -36),
-  'event', ARGV[2], 'zone', string.sub(KEYS[1], -36), 'quantity', ARGV[4], 'seats', table.concat(indexes, ','), 'fragment', fragment)
+  'seats', table.concat(indexes, ','), 'fragment', fragment)
 redis.call('ZADD', KEYS[4], due, ARGV[1])
 redis.call('ZADD', KEYS[6], nowText, ARGV[1])
 if not user[1] then

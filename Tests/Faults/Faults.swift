@@ -5,16 +5,17 @@ import Testing
 /// kill -9 under load, ten times each, at random moments: nothing that was answered 202 is lost, and nothing happens twice.
 ///
 /// Takes some minutes. The moments follow from a seed that is printed; BOOKING_RUSH_SEED sets it.
-@Suite(.serialized, .installation, .timeLimit(.minutes(5))) struct FaultTests {
+@Suite(.serialized, .installation, .timeLimit(.minutes(5))) struct Faults {
     /// Kills of each component.
     private static let kills = 10
+    /// Longer than a consumer may be silent before its group goes on without it (`session.timeout.ms`, 10 s).
+    private static let freeze = Duration.seconds(14)
 
     let installation: Installation
-    let random: SeededRandom
 
     init() throws {
         installation = try .running()
-        random = SeededRandom(seed: SeededRandom.seedOfThisRun)
+        print("seed: \(SeededRandom.seedOfThisRun)")
     }
 
     @Test func ingressIsKilledTenTimes() async throws {
@@ -33,32 +34,56 @@ import Testing
         try await underLoad { _ in try await killAtRandomMoments(.postgres) }
     }
 
-    @Test func inventorySyncIsKilledTenTimes() async throws {
+    @Test func workersAreKilledTenTimesEach() async throws {
         try await underLoad { event in
-            try await killAtRandomMoments(.worker("inventory-sync"), working: "SELECT count(*) FROM bookings WHERE event_id = '\(event.id)'")
+            async let projection: Void = killAtRandomMoments(
+                .worker("inventory-sync"), working: "SELECT count(*) FROM bookings WHERE event_id = '\(event.id)'")
+            async let release: Void = killAtRandomMoments(.worker("expiry"), working: "SELECT count(*) FROM operations")
+            _ = try await (projection, release)
         }
     }
 
-    @Test func expiryIsKilledTenTimes() async throws {
-        try await underLoad { event in
-            try await killAtRandomMoments(
-                .worker("expiry"), working: "SELECT count(*) FROM bookings WHERE event_id = '\(event.id)' AND status <> 'reserved'")
+    @Test func anythingIsKilledWhileAnythingElseIsAway() async throws {
+        try await underLoad { _ in
+            async let stores: Void = killAnyOf([.redis, .postgres, .broker])
+            async let programs: Void = killAnyOf([.ingress, .worker("inventory-sync"), .worker("expiry")])
+            _ = try await (stores, programs)
         }
+    }
+
+    @Test func frozenWorkersThatWakeUpDoNoHarm() async throws {
+        let stack = installation.stack
+        try await underLoad { event in
+            for worker in Installation.workers { try await stack.startWorker(worker, copies: 2) }
+            let counted = ["SELECT count(*) FROM bookings WHERE event_id = '\(event.id)'", "SELECT count(*) FROM operations"]
+            for worker in Installation.workers { try await stack.signal(.worker(worker), 19) }
+            let frozen = ContinuousClock.now
+            let before = try await counted.mapAsync { try await count($0) }
+            try await waitUntil("the second copies do the work of the first", limit: .seconds(40), pause: .milliseconds(300)) {
+                let now = try await counted.mapAsync { try await count($0) }
+                return ContinuousClock.now - frozen > Self.freeze && zip(before, now).allSatisfy { $0 + 20 < $1 }
+            }
+            // What they had in hand when they were frozen is old by now, and others have done it.
+            for worker in Installation.workers { try await stack.signal(.worker(worker), 18) }
+            let woken = try await counted.mapAsync { try await count($0) }
+            try await waitUntil("the work goes on", limit: .seconds(40), pause: .milliseconds(300)) {
+                let now = try await counted.mapAsync { try await count($0) }
+                return zip(woken, now).allSatisfy { $0 + 20 < $1 }
+            }
+        }
+        for worker in Installation.workers { await stack.stop(.worker(worker, copy: 2)) }
     }
 
     /// Kills a process and starts it again, ten times.
     /// - Parameter working: a count that grows while the process does its work. A worker that was killed gets its partitions back only when its
     ///   old membership has ended; so that not every kill falls into that wait, every second one comes after it has worked again.
     private func killAtRandomMoments(_ component: Component, working: String? = nil) async throws {
-        let stack = installation.stack
+        let random = SeededRandom(for: component.name)
         for kill in 0..<Self.kills {
             try await random.pause(from: .milliseconds(200), to: .milliseconds(1800))
-            try await stack.kill(component)
-            try await random.pause(from: .zero, to: .milliseconds(600))
-            let before = try await working.mapAsync { try await count($0) } ?? 0
-            try await stack.restart(component)
-            if let working, kill % 2 == 0 {
-                let took = try await waitUntil("\(component) works again", limit: .seconds(40), pause: .milliseconds(200)) {
+            let before = try await killAndRestart(component, random) { try await working.mapAsync { try await count($0) } }
+            if let working, let before, kill % 2 == 0 {
+                let took = try await waitUntil("\(component) works again", limit: .seconds(60), pause: .milliseconds(200)) {
                     try await count(working) > before
                 }
                 report("\(component) works again \(took.inMs) ms after its restart")
@@ -66,11 +91,29 @@ import Testing
         }
     }
 
+    /// Ten kills, each of any of these.
+    private func killAnyOf(_ components: [Component]) async throws {
+        let random = SeededRandom(for: components.map(\.name).joined(separator: "+"))
+        for _ in 0..<Self.kills {
+            let component = components[Int(random.next() % UInt64(components.count))]
+            try await killAndRestart(component, random) {}
+            try await random.pause(from: .milliseconds(200), to: .milliseconds(1500))
+        }
+    }
+
+    @discardableResult
+    private func killAndRestart<Result>(_ component: Component, _ random: SeededRandom, meanwhile: () async throws -> Result) async throws -> Result {
+        try await installation.stack.kill(component)
+        try await random.pause(from: .zero, to: .milliseconds(600))
+        let result = try await meanwhile()
+        try await installation.stack.restart(component)
+        return result
+    }
+
     private func count(_ query: String) async throws -> Int { Int(try await installation.psql(query).first?.first ?? "") ?? 0 }
 
     /// Puts load on, lets `body` do its harm, and wants everything to be whole afterwards.
     private func underLoad(_ body: (Event) async throws -> Void) async throws {
-        print("seed: \(random.seed)")
         var plan = EventPlan(.general("Floor", 50_000))
         plan.maxTicketsPerUser = 100
         let event = try await installation.seed(plan)
@@ -131,5 +174,14 @@ extension Optional {
     fileprivate func mapAsync<Result>(_ transform: (Wrapped) async throws -> Result) async rethrows -> Result? {
         guard let self else { return nil }
         return try await transform(self)
+    }
+}
+
+extension Array {
+    /// As `map`, for a transformation that waits.
+    fileprivate func mapAsync<Result>(_ transform: (Element) async throws -> Result) async rethrows -> [Result] {
+        var results: [Result] = []
+        for element in self { results.append(try await transform(element)) }
+        return results
     }
 }
