@@ -131,6 +131,14 @@ let package = Package(
 
         // Tests.
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
+        .testTarget(
+            name: "IngressTests",
+            dependencies: [
+                "Ingress", "Domain", hummingbird, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "AuthenticationTests", dependencies: ["Authentication", "Domain", jwt], swiftSettings: strict),
         .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", log, lifecycle], swiftSettings: strict),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", log, lifecycle], swiftSettings: strict),
@@ -147,7 +155,8 @@ let package = Package(
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka"] + nio, swiftSettings: strict),
         .testTarget(name: "BookingEngineTests", dependencies: ["BookingEngine", "Domain", "LocalStack", "RedisClient", log], swiftSettings: strict),
         .target(name: "TestSupport", dependencies: ["LocalStack", "LoadGenerator", log], path: "Tests/TestSupport", swiftSettings: strict),
-        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "LocalStack", "LoadGenerator"], path: "Tests/EndToEnd", swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestSupport", "LocalStack", "LoadGenerator"], path: "Tests/EndToEnd", swiftSettings: strict),
         .testTarget(name: "FaultTests", dependencies: ["TestSupport", "LocalStack"], path: "Tests/Faults", swiftSettings: strict),
     ]
 )

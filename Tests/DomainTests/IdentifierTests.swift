@@ -64,7 +64,6 @@ import Testing
         }
     }
 
-
     @Test func printsLikeFoundation() {
         var generator = SplitMix(seed: 7)
         let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
