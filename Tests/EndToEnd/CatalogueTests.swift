@@ -74,6 +74,11 @@ extension EndToEnd {
                 field: String(query.prefix { $0 != "=" }), query)
         }
 
+        @Test func seedPrintsIDsUnderTheNamesOfTheAPI() async throws {
+            let printed = try await installation.rushctl("seed", "--json")
+            for name in ["event_id", "show_id", "zone_id", "seat_ids"] { #expect(printed.contains("\"\(name)\""), "\(name)") }
+        }
+
         @Test func seedingTwiceResetsNothing() async throws {
             let plan = EventPlan(.general("Floor", 20))
             let zone = try await installation.seed(plan).zone

@@ -26,6 +26,7 @@ extension EndToEnd {
             let stack = installation.stack
             let event = try await installation.seed(EventPlan(.general("Floor", 1000)))
             let bounded = try await installation.ingress(holdSeconds: 600, environment: ["OUTBOX_LIMIT": "40"])
+            let idle = try await installation.ingress(holdSeconds: 2)
             let clients = try await installation.clients(60)
             let before = try await clients[0].hold(event.zone)
             try await stack.kill(.broker)
@@ -65,6 +66,10 @@ extension EndToEnd {
             expectRefusal(full, 503, "SERVICE_UNAVAILABLE")
             #expect(try await installation.available(event.zone) == available)
             try await waitUntil("the bounded ingress says that it is not ready") { try await bounded.get("/ready").status == 503 }
+
+            try await waitUntil("an ingress that has published nothing knows it too") {
+                try await idle.get("/ready").json["dependencies"]["kafka"].string == "down"
+            }
 
             // Whoever waits now is told once Kafka is back.
             let waiting = held[1]

@@ -84,7 +84,7 @@ extension EndToEnd {
         @Test func twoThousandLongPollsEndWithTheirBookings() async throws {
             let zone = try await installation.seed(EventPlan(.general("Floor", 2000))).zone
             let clients = try await installation.clients(2000)
-            let short = try await installation.ingress(holdSeconds: 15)
+            let short = try await installation.ingress(holdSeconds: 20)
             // Every other booking is left to expire.
             var held: [Client.Held] = []
             for start in stride(from: 0, to: 2000, by: 200) {

@@ -129,10 +129,20 @@ import Testing
             failure = error
         }
         load.stop()
+        if failure != nil { await revive() }
         await running.value
         if let failure { throw failure }
         report("\(load.made.count) bookings, \(load.repeats) requests repeated, longest without an answer \(load.longest.inMs) ms")
         try await expectWhole(load, event)
+    }
+
+    /// Starts what a failed test has left dead, so that the next one tells of itself.
+    private func revive() async {
+        let stack = installation.stack
+        for component in [.redis, .postgres, .broker] + Installation.workers.map({ Component.worker($0) }) + [.ingress] {
+            // A start that fails here fails in the next test too, which says so.
+            if await !stack.isRunning(component) { try? await stack.restart(component) }
+        }
     }
 
     private func expectWhole(_ load: SteadyLoad, _ event: Event) async throws {

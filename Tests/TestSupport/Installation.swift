@@ -139,7 +139,7 @@ public final class Installation: Sendable {
             else { throw TestFailure("rushctl seed did not load zone \(wanted.name): \(json)") }
             return Event.Zone(
                 id: zoneID, event: id, show: showID, name: wanted.name, capacity: wanted.capacity,
-                seats: (zone["seat_ids"].array ?? zone["seat_i_ds"].array ?? []).compactMap(\.string))
+                seats: (zone["seat_ids"].array ?? []).compactMap(\.string))
         }
         return Event(id: id, slug: plan.slug, show: showID, zones: zones)
     }

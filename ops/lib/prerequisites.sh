@@ -1,6 +1,6 @@
 # Sourced by the scripts of ops/: what the machine must have, and how it gets it. Debian 12; other systems are told what to install.
 
-readonly minimum_swift="6.2"
+readonly minimum_swift="6.3"
 # Stores and brokers' tools, the C libraries that the product stands on, and what Swift itself needs to link.
 readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev kcat curl ca-certificates)
 readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libcurl4-openssl-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
@@ -26,9 +26,14 @@ as_root() {
 }
 
 require_swift() {
-    local found
     command -v swift >/dev/null || die "swift is not on the PATH; install Swift 6.3 from https://www.swift.org/install/linux/"
-    found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+}
+
+# After the packages: without libncurses, libcurl and others swift does not even tell its version.
+require_swift_version() {
+    local answer found
+    answer=$(swift --version 2>&1) || die "$(command -v swift) does not run: $answer"
+    found=$(sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' <<<"$answer" | head -n 1)
     [ -n "$found" ] || die "cannot tell the version of $(command -v swift)"
     [ "$(printf '%s\n' "$minimum_swift" "$found" | sort -V | head -n 1)" = "$minimum_swift" ] ||
         die "Swift $found is too old; this needs $minimum_swift or later (https://www.swift.org/install/linux/)"
@@ -64,5 +69,6 @@ raise_file_limit() {
 require_all() {
     require_swift
     require_packages
+    require_swift_version
     raise_file_limit
 }
