@@ -67,9 +67,10 @@ extension EndToEnd {
             #expect(try await installation.available(event.zone) == available)
             try await waitUntil("the bounded ingress says that it is not ready") { try await bounded.get("/ready").status == 503 }
 
-            try await waitUntil("an ingress that has published nothing knows it too") {
+            let noticed = try await waitUntil("an ingress that has published nothing knows it too", limit: .seconds(30)) {
                 try await idle.get("/ready").json["dependencies"]["kafka"].string == "down"
             }
+            report("an idle ingress said that Kafka is away \(noticed.inMs) ms after it was asked first")
 
             // Whoever waits now is told once Kafka is back.
             let waiting = held[1]
