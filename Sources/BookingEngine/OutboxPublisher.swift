@@ -20,8 +20,8 @@ public enum Publication: Sendable {
 public final class OutboxPublisher: Service, Sendable {
     /// The waits and bounds of a publisher.
     public struct Limits: Sendable {
-        /// How long a caller waits for Kafka's acknowledgement.
-        public var acknowledgement: Duration = .milliseconds(250)
+        /// How long a caller waits for Kafka's acknowledgement; with the tick that ends it, 250 ms at most.
+        public var acknowledgement: Duration = .milliseconds(230)
         /// How often an absent Kafka is tried by a caller.
         public var probe: Duration = .milliseconds(500)
         /// How often deadlines are looked at and acknowledged entries deleted.

@@ -28,6 +28,9 @@ struct Ingress {
         let producer = try KafkaProducer(configuration: producerConfiguration, logger: logger)
         var tailed = KafkaConsumerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress-tail")
         tailed.copiesValues = false
+        // Under load a fetch waits for some records more, and at most as long as a waiter does not notice: else there is a fetch for every append.
+        tailed.fetchMaxWait = .milliseconds(10)
+        tailed.options["fetch.min.bytes"] = "65536"
         let consumer = try KafkaConsumer(configuration: tailed, logger: logger)
         let tokens = try await TokenKeys(current: configuration.signingKey, previous: configuration.previousKey)
 
@@ -50,14 +53,11 @@ struct Ingress {
             service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
         let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
         // Order is dependency; stopping goes the other way round.
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(service: monitoring), .init(service: redis), .init(service: database), .init(service: producer), .init(service: publisher),
-                    .init(service: trust), .init(service: tail), .init(service: sweeper), .init(service: server), .init(service: waiters),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+        var group = ServiceGroupConfiguration(
+            services: [monitoring, redis, database, producer, publisher, trust, tail, sweeper, server, waiters],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(15)
+        try await ServiceGroup(configuration: group).run()
     }
 
     private var producerConfiguration: KafkaProducerConfiguration {

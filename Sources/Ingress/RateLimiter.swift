@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Synchronization
 
 /// The limit of every route but reserve's, which has its own inside its script (SPEC, section 3: 100 a minute, burst 20).
 struct RateLimiter: Sendable {
@@ -43,12 +44,23 @@ struct RateLimiter: Sendable {
         guard let tokensLeft else { return HTTPFields() }
         let remaining = max(0, tokensLeft / 1000)
         let untilFull = ((burst * 1000 - tokensLeft) * 60 / perMinute + 999) / 1000
-        let window = burst * 60 / perMinute
-        return [
-            .rateLimitPolicy: "\"\(policy)\";q=\(burst);w=\(window)", .rateLimit: "\"\(policy)\";r=\(remaining);t=\(untilFull)",
+        let key = Made(policy: policy, remaining: remaining, untilFull: untilFull)
+        if let known = made.withLock({ $0[key] }) { return known }
+        let headers: HTTPFields = [
+            .rateLimitPolicy: "\"\(policy)\";q=\(burst);w=\(burst * 60 / perMinute)", .rateLimit: "\"\(policy)\";r=\(remaining);t=\(untilFull)",
             .xRateLimitLimit: String(burst), .xRateLimitRemaining: String(remaining), .xRateLimitReset: String(untilFull),
         ]
+        made.withLock { $0[key] = headers }
+        return headers
     }
+
+    /// Headers are a few hundred different ones, so they are made once.
+    private struct Made: Hashable {
+        let policy: String
+        let remaining: Int64
+        let untilFull: Int64
+    }
+    private static let made = Mutex<[Made: HTTPFields]>([:])
 
     private func address(_ request: Request, _ context: IngressContext) -> String {
         let peer = context.remoteAddress?.ipAddress ?? "unknown"

@@ -61,10 +61,11 @@ struct Expiry {
                     dependencies: readiness.dependencies + [.init("redis", redis.isConnected ? .up : .down)])
             })
         let due = DueHolds(owner: owner, engine: engine, publisher: publisher, logger: logger)
-        try await ServiceGroup(
+        var group = ServiceGroupConfiguration(
             services: [monitoring, redis, database, producer, publisher, sweeper, due, worker], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        ).run()
+            logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(18)
+        try await ServiceGroup(configuration: group).run()
         await admin.shutdown()
     }
 }

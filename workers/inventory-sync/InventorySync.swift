@@ -23,6 +23,8 @@ struct InventorySync {
         worker.window = .milliseconds(try settings.int("PROJECTION_WINDOW_MS", default: 1000, in: 1...5000))
         worker.maxMessages = try settings.int("PROJECTION_BATCH", default: 10_000, in: 1...100_000)
         worker.maxBytes = 64 << 20
+        // Batches are collected anyway, so a fetch waits (100 ms at most) until it is worth its while.
+        worker.consumerOptions["fetch.min.bytes"] = "1048576"
         self.worker = worker
         var database = try PostgresConfiguration(url: settings.required("DATABASE_URL"))
         database.applicationName = Self.group
@@ -42,8 +44,9 @@ struct InventorySync {
             configuration: worker, handler: ProjectionHandler(projection: Projection(database: database, group: Self.group)), producer: deadLetters,
             logger: logger)
         let monitoring = MonitoringServer(service: Self.group, port: metricsPort, readiness: { worker.readiness })
-        try await ServiceGroup(
-            services: [monitoring, database, deadLetters, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        ).run()
+        var group = ServiceGroupConfiguration(
+            services: [monitoring, database, deadLetters, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(18)
+        try await ServiceGroup(configuration: group).run()
     }
 }

@@ -56,6 +56,8 @@ struct BenchReserve: AsyncParsableCommand {
         var configuration = LocalStackConfiguration(directory: folder, binaries: Installation.binaries)
         configuration.brokerSync = sync
         configuration.logLevel = "warning"
+        // As inventory-sync has it by itself; the demo's shorter window is for people who watch.
+        configuration.projectionWindowMs = 1000
         let installation = try Installation(configuration) { Output.progress("  \($0)") }
         let end = StopSignals()
         let figures: Figures
