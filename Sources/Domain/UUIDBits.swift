@@ -70,18 +70,25 @@ extension UUIDBits: CustomStringConvertible {
     /// The 36-character lower-case text form.
     public var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for nibble in 0..<32 {
-                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let word = nibble < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble & 15)) & 0xf)
-                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                position += 1
-            }
+            write(to: buffer, at: 0)
             return 36
         }
     }
+
+    /// Writes the text form's 36 bytes from `start` on, where the caller has made room.
+    public func write(to buffer: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+        var position = start
+        for byte in 0..<16 {
+            if byte == 4 || byte == 6 || byte == 8 || byte == 10 {
+                buffer[position] = UInt8(ascii: "-")
+                position += 1
+            }
+            let bits = UInt8(truncatingIfNeeded: (byte < 8 ? high : low) >> UInt64(56 - 8 * (byte & 7)))
+            buffer[position] = Self.digit(bits >> 4)
+            buffer[position + 1] = Self.digit(bits & 15)
+            position += 2
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value &+ (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
 }

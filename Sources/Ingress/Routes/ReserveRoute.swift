@@ -51,11 +51,12 @@ struct ReserveRoute: Sendable {
     }
 
     private func answer(_ reservation: Reservation, _ request: ReserveRequest, headers: HTTPFields) -> Response {
+        // None of these is there yet, so they are appended without a look.
         var headers = headers
-        headers[.location] = "/api/v1/bookings/\(reservation.booking)"
-        headers[.retryAfter] = "1"
-        headers[.eTag] = "\"\(reservation.version)\""
-        headers[.cacheControl] = "private, no-store"
+        headers.append(HTTPField(name: .location, value: "/api/v1/bookings/\(reservation.booking)"))
+        headers.append(HTTPField(name: .retryAfter, value: "1"))
+        headers.append(HTTPField(name: .eTag, value: "\"\(reservation.version)\""))
+        headers.append(HTTPField(name: .cacheControl, value: "private, no-store"))
         return Answer.success(.accepted, headers: headers) {
             $0.object {
                 $0.member("booking_id", reservation.booking)
