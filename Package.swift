@@ -21,7 +21,7 @@ let nio: [Target.Dependency] = [
 let nioHTTP: [Target.Dependency] =
     nio + [
         .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
     ]
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")

@@ -37,15 +37,20 @@ extension BookingEngine {
         }
     }
 
-    /// The ids of the bookings that a user made in the last day, newest first, at most `limit` from each shard.
+    /// The ids of the bookings that a user made within the time for which idempotency records count, newest first, at most `limit` from each shard.
     public func recentBookings(of user: UserID, limit: Int) async throws(EngineError) -> [(BookingID, Shard)] {
-        let replies = try await pipeline(
-            "recent bookings",
-            Shard.all.map { shard in
-                RedisCommand("ZREVRANGE", Keys.mine(user, shard), "0", String(limit - 1))
-            })
+        let replies = try await pipeline("recent bookings", Shard.all.map { RedisCommand("HGETALL", Keys.user(user, $0)) })
+        let oldest = Self.wallClockMs() - limits.idempotencyKept.inMilliseconds
         return zip(Shard.all, replies).flatMap { shard, reply in
-            (reply.elements ?? []).compactMap { $0.text.flatMap { BookingID($0) }.map { ($0, shard) } }
+            let fields = reply.elements ?? []
+            let bookings = stride(from: 0, to: fields.count - 1, by: 2).compactMap { index -> BookingID? in
+                // i:KEY = hash|since|booking|…
+                guard let name = fields[index].bytes, name.starts(with: "i:".utf8), let record = fields[index + 1].text else { return nil }
+                let parts = record.split(separator: "|", maxSplits: 3)
+                guard parts.count == 4, let since = Int64(parts[1]), since > oldest else { return nil }
+                return BookingID(parts[2])
+            }
+            return bookings.sorted { $1.bits < $0.bits }.prefix(limit).map { ($0, shard) }
         }
     }
 

@@ -37,11 +37,12 @@ public struct BookingEngine: Sendable {
         }
     }
 
-    /// Reserves everything or nothing, with one call of Redis.
-    /// - Returns: the outcome, and the thousandths of a rate token that the user has left (`nil` when the rate was not looked at).
-    public func reserve(
-        _ request: ReserveRequest, _ context: ReserveContext, booking: BookingID
-    ) async throws(EngineError) -> (outcome: ReserveOutcome, tokensLeft: Int64?) {
+    /// What ``reserve(_:_:booking:then:)`` came to, and the thousandths of a rate token that the user has left (`nil` when the rate was not looked at).
+    public typealias ReserveResult = Result<(outcome: ReserveOutcome, tokensLeft: Int64?), EngineError>
+
+    /// Reserves everything or nothing, with one call of Redis and without a task.
+    /// - Parameter then: called once, on Redis' I/O thread as a rule. It must not block.
+    public func reserve(_ request: ReserveRequest, _ context: ReserveContext, booking: BookingID, then: @escaping @Sendable (ReserveResult) -> Void) {
         let shard = Shard(of: request.event)
         var arguments: [RedisArgument] = [
             .string(booking.description), .string(request.event.description), .string(request.show.description), .int(request.quantity),
@@ -52,17 +53,33 @@ public struct BookingEngine: Sendable {
         for seat in request.seats { arguments.append(.string(seat.description)) }
         let call = RedisScriptCall(
             keys: [
-                Keys.zone(request.zone, shard), Keys.user(context.user, request.event, shard), Keys.hold(booking, shard), Keys.due(shard),
-                Keys.outbox(shard), Keys.mine(context.user, shard), Keys.seats(request.zone, shard), Keys.seatNumbers(request.zone, shard),
+                Keys.zone(request.zone, shard), Keys.user(context.user, shard), Keys.hold(booking, shard), Keys.due(shard),
+                Keys.outbox(shard), Keys.seats(request.zone, shard), Keys.seatNumbers(request.zone, shard),
                 Keys.epoch(shard),
             ], arguments: arguments)
-        let reply = try await evaluate(LuaScript.reserve, call)
-        guard let parts = reply.elements, let name = parts.first?.text else { throw .unexpected("reserve", reply) }
-        let tokens = parts.count > 1 ? parts[1].int : nil
-        guard let outcome = Self.outcome(name, parts, booking: booking, shard: shard, trace: context.trace) else {
-            throw .unexpected("reserve", reply)
+        let trace = context.trace
+        redis.evaluate(LuaScript.reserve, keys: call.keys, arguments: call.arguments) { result in
+            switch result {
+            case .success(let reply): then(Self.result(reply, booking: booking, shard: shard, trace: trace))
+            case .failure(let error) where error.code == .connectionLost:
+                Task {
+                    do throws(EngineError) {
+                        then(Self.result(try await evaluate(LuaScript.reserve, call), booking: booking, shard: shard, trace: trace))
+                    } catch {
+                        then(.failure(error))
+                    }
+                }
+            case .failure(let error): then(.failure(EngineError(.redis, operation: "reserve", message: error.message, underlying: error)))
+            }
         }
-        return (outcome, tokens.flatMap { $0 < 0 ? nil : $0 })
+    }
+
+    private static func result(_ reply: RedisReply, booking: BookingID, shard: Shard, trace: String) -> ReserveResult {
+        guard let parts = reply.elements, let name = parts.first?.text,
+            let outcome = outcome(name, parts, booking: booking, shard: shard, trace: trace)
+        else { return .failure(.unexpected("reserve", reply)) }
+        let tokens = parts.count > 1 ? parts[1].int : nil
+        return .success((outcome, tokens.flatMap { $0 < 0 ? nil : $0 }))
     }
 
     private static func fragment(_ request: ReserveRequest, _ context: ReserveContext, _ booking: BookingID) -> [UInt8] {

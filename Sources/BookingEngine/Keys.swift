@@ -4,10 +4,8 @@ public import Domain
 public enum Keys {
     public static func zone(_ zone: ZoneID, _ shard: Shard) -> String { key("zone:", shard, zone.bits) }
     public static func hold(_ booking: BookingID, _ shard: Shard) -> String { key("hold:", shard, booking.bits) }
-    /// A user's tickets, rate bucket and idempotency records of reserves, for one event.
-    public static func user(_ user: UserID, _ event: EventID, _ shard: Shard) -> String { key("user:", shard, event.bits, user.bits) }
-    /// The bookings a user made in the last day, by time, so that lists show them before PostgreSQL does.
-    public static func mine(_ user: UserID, _ shard: Shard) -> String { key("mine:", shard, user.bits) }
+    /// What a user has in a shard: `n:E` tickets and `r:E` rate bucket of event E, `i:K` the reserve with Idempotency-Key K.
+    public static func user(_ user: UserID, _ shard: Shard) -> String { key("user:", shard, user.bits) }
     /// Bookings by the moment at which their hold ends.
     public static func due(_ shard: Shard) -> String { "due:{\(shard)}" }
     public static func outbox(_ shard: Shard) -> String { "outbox:{\(shard)}" }
@@ -29,10 +27,10 @@ public enum Keys {
     /// The token bucket of one endpoint class for a user or an address.
     public static func rate(_ endpoint: String, _ who: String) -> String { "rate:{\(who)}:\(endpoint)" }
 
-    /// `prefix{shard}:id` or `prefix{shard}:id:second`, in one allocation: a reserve makes nine keys.
-    private static func key(_ prefix: StaticString, _ shard: Shard, _ id: UUIDBits, _ second: UUIDBits? = nil) -> String {
+    /// `prefix{shard}:id`, in one allocation: a reserve makes eight keys.
+    private static func key(_ prefix: StaticString, _ shard: Shard, _ id: UUIDBits) -> String {
         let length = prefix.utf8CodeUnitCount
-        return String(unsafeUninitializedCapacity: length + 5 + 36 + 37) { buffer in
+        return String(unsafeUninitializedCapacity: length + 5 + 36) { buffer in
             for index in 0..<length { buffer[index] = prefix.utf8Start[index] }
             var position = length
             func put(_ byte: UInt8) {
@@ -45,10 +43,6 @@ public enum Keys {
             put(UInt8(ascii: "}"))
             put(UInt8(ascii: ":"))
             id.write(to: buffer, at: position)
-            guard let second else { return position + 36 }
-            position += 36
-            put(UInt8(ascii: ":"))
-            second.write(to: buffer, at: position)
             return position + 36
         }
     }

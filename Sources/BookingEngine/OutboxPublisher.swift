@@ -60,6 +60,12 @@ public final class OutboxPublisher: Service, Sendable {
 
     /// Publishes one entry and waits for the acknowledgement, within the limit.
     public func publish(_ entry: OutboxEntry) async -> Publication {
+        await withUnsafeContinuation { continuation in publish(entry) { continuation.resume(returning: $0) } }
+    }
+
+    /// The same without a task.
+    /// - Parameter then: called once, on any thread. It must not block.
+    public func publish(_ entry: OutboxEntry, then: @escaping @Sendable (Publication) -> Void) {
         let now = ContinuousClock.now
         let mayTry = state.withLock { state in
             guard let probe = state.nextProbe else { return true }
@@ -67,15 +73,12 @@ public final class OutboxPublisher: Service, Sendable {
             state.nextProbe = now + limits.probe
             return true
         }
-        guard mayTry else { return .inOutbox }
-        let waiter = Waiter(deadline: now + limits.acknowledgement)
-        return await withUnsafeContinuation { continuation in
-            waiter.set(continuation)
-            state.withLock { $0.waiting.append(waiter) }
-            if let error = enqueue(entry, waiter) {
-                waiter.resolve(.inOutbox)
-                markAway(error)
-            }
+        guard mayTry else { return then(.inOutbox) }
+        let waiter = Waiter(deadline: now + limits.acknowledgement, then)
+        state.withLock { $0.waiting.append(waiter) }
+        if let error = enqueue(entry, waiter) {
+            waiter.resolve(.inOutbox)
+            markAway(error)
         }
     }
 
@@ -200,26 +203,21 @@ extension OutboxPublisher {
     /// One caller that waits for an acknowledgement; resolved once, by whoever comes first.
     private final class Waiter: Sendable {
         let deadline: ContinuousClock.Instant
-        private let continuation = Mutex<UnsafeContinuation<Publication, Never>?>(nil)
+        private let then: @Sendable (Publication) -> Void
+        private let resolved = Atomic(false)
 
-        init(deadline: ContinuousClock.Instant) {
+        init(deadline: ContinuousClock.Instant, _ then: @escaping @Sendable (Publication) -> Void) {
             self.deadline = deadline
+            self.then = then
         }
 
-        var isResolved: Bool { continuation.withLock { $0 == nil } }
-
-        func set(_ continuation: UnsafeContinuation<Publication, Never>) {
-            self.continuation.withLock { $0 = continuation }
-        }
+        var isResolved: Bool { resolved.load(ordering: .acquiring) }
 
         @discardableResult
         func resolve(_ publication: Publication) -> Bool {
-            let waiting = continuation.withLock { continuation in
-                defer { continuation = nil }
-                return continuation
-            }
-            waiting?.resume(returning: publication)
-            return waiting != nil
+            if resolved.exchange(true, ordering: .acquiringAndReleasing) { return false }
+            then(publication)
+            return true
         }
     }
 }

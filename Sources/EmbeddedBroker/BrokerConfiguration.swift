@@ -67,6 +67,16 @@ enum SyncPolicy: Sendable, Equatable {
 enum BrokerLimits {
     /// Largest request, in bytes; a larger one closes its connection. Kafka's `socket.request.max.bytes`.
     static let maxFrameBytes = 100 * 1_024 * 1_024
+    /// Array elements in one request, all its arrays together: each becomes an object in memory and a part of the answer.
+    static let maxRequestElements = 100_000
+    /// Half-received requests and unread answers, over all connections, in bytes; beyond, the connection that got on the longest ago is closed.
+    static let maxHeldBytes = 256 * 1_024 * 1_024
+    /// Bytes of one connection that are not worth counting for ``maxHeldBytes``.
+    static let uncountedHeldBytes = 4_096
+    /// Finished answers of one connection that wait behind one that is not finished, in bytes; reading stops until they are gone.
+    static let maxStuckAnswerBytes = 256 * 1_024
+    /// Subscriptions and assignments of all groups, in bytes; a join beyond is refused. A stored group must fit into ``StateLog/maxPayloadBytes``.
+    static let maxGroupBytes = 32 * 1_024 * 1_024
     /// Connections at a time; one more is closed at once.
     static let maxConnections = 8_192
     /// Requests of one connection that are not answered yet; reading stops until some are.

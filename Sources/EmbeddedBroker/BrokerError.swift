@@ -12,6 +12,8 @@ struct BrokerError: Error, CustomStringConvertible {
         case listen
         /// A file cannot be read or written: the request is refused.
         case storage
+        /// Records are on the disk and not in memory: they are fetched on the reader's thread.
+        case notCached
         /// A file could not be made durable: its state is unknown, so the broker stops.
         case sync
         /// Stored state cannot be read: the broker does not start.

@@ -26,8 +26,10 @@ extension Broker {
         let topics = try recoverTopics(stateLog.state, configuration, logger: logger, report: &report)
         let pipeline = try CommitPipeline(loop: loop, policy: configuration.sync, stateLog: stateLog, dataDirectory: configuration.dataDirectory)
         let broker = Broker(
-            configuration: configuration, loop: loop, logger: logger, stateLog: stateLog, pipeline: pipeline, topics: topics,
+            configuration: configuration, loop: loop, logger: logger, stateLog: stateLog, pipeline: pipeline,
+            reader: try DiskThread(name: "log-reader"), topics: topics,
             producerIDs: try reserve(stateLog, topics: topics))
+        broker.createOffsetsTopic()
         report.elapsedMs = Clock.steadyMs() - begin
         return (broker, report)
     }
@@ -89,6 +91,21 @@ extension Broker {
         }
     }
 
+    /// Writes what the start itself changed. False on a full disk: what is stored can still be read, and the write is tried again with the next one.
+    private static func storePending(_ stateLog: StateLog) throws -> Bool {
+        guard let write = stateLog.takePending() else { return true }
+        do throws(BrokerError) {
+            try write.file.write(write.bytes, at: write.position)
+        } catch {
+            try write.file.truncate(to: write.position)
+            stateLog.failed(write)
+            return false
+        }
+        try write.file.sync()
+        stateLog.written(write)
+        return true
+    }
+
     /// Makes sure that producer ids can be given out from the first request on, and that none was given out before.
     private static func reserve(_ stateLog: StateLog, topics: [String: Topic]) throws -> ProducerIDs {
         if stateLog.state.clusterID.isEmpty { stateLog.append(.clusterID(RandomID.cluster())) }
@@ -96,12 +113,7 @@ extension Broker {
         var ids = ProducerIDs(next: max(stateLog.state.producerIDsReservedBelow, seen + 1, 1))
         if let bound = ids.reservation() {
             stateLog.append(.producerIDs(reservedBelow: bound))
-            if let write = stateLog.takePending() {
-                try write.file.write(write.bytes, at: write.position)
-                try write.file.sync()
-                stateLog.written(write)
-            }
-            ids.reserved(below: bound, stored: true)
+            ids.reserved(below: bound, stored: try storePending(stateLog))
         }
         return ids
     }

@@ -48,7 +48,7 @@ struct Ingress {
             limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies), logger: logger)
         let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine)
 
-        let server = try makeServer(routes(services, health), logger)
+        let server = try makeServer(services, health, logger)
         let monitoring = MonitoringServer(
             service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
         let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
@@ -68,22 +68,26 @@ struct Ingress {
         return producer
     }
 
-    private func makeServer(_ router: some HTTPResponder<IngressContext>, _ logger: Logger) throws -> any Service {
-        let responder = IngressResponder(router: router, metrics: RequestMetrics(), traceSampling: configuration.traceSampling, logger: logger)
+    private func makeServer(_ services: Services, _ health: Health, _ logger: Logger) throws -> any Service {
+        let (metrics, reserve, traceSampling) = (RequestMetrics(), ReserveRoute(services: services), configuration.traceSampling)
+        let responder = IngressResponder(router: routes(services, health), metrics: metrics, traceSampling: traceSampling, logger: logger)
         let http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionGuard()], idleTimeout: .seconds(75),
             httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
         var quiet = logger
         quiet.logLevel = .error
         // Hummingbird's server without its Application, which would give each request a logger and an id of its own.
-        let (quietLogger, date) = (quiet, DateHeader())
-        return try HTTPServerBuilder.http1(configuration: http).buildServer(
+        let quietLogger = quiet
+        let builder = HTTPServerBuilder { responder in
+            IngressChannel(http: HTTP1Channel(responder: responder, configuration: http)) {
+                ReserveLane(route: reserve, metrics: metrics, traceSampling: traceSampling)
+            }
+        }
+        return try builder.buildServer(
             configuration: .init(address: .hostname(configuration.host, port: configuration.httpPort), backlog: configuration.backlog),
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops), logger: quiet,
             responder: { request, writer, channel in
                 let context = IngressContext(source: .init(channel: channel, logger: quietLogger))
-                var response = try await responder.respond(to: request, context: context)
-                response.headers.append(date.field)
+                let response = try await responder.respond(to: request, context: context)
                 try await writer.write(response: response.head, body: response.body)
             },
             onServerRunning: { channel in
@@ -92,12 +96,11 @@ struct Ingress {
     }
 
     private func routes(_ services: Services, _ health: Health) -> some HTTPResponder<IngressContext> {
-        let reserve = ReserveRoute(services: services)
         let bookings = BookingRoutes(services: services)
         let catalogue = CatalogueRoutes(services: services)
         var routes = RouteTable()
         let base = "/api/v1"
-        routes.on(.post, "\(base)/bookings/reserve", reserve.handle)
+        routes.elsewhere(.post, ReserveLane.path)
         routes.on(.get, "\(base)/bookings", bookings.list)
         routes.on(.get, "\(base)/bookings/pending", bookings.pending)
         routes.on(.get, "\(base)/bookings/{id}", bookings.status)

@@ -27,7 +27,7 @@ struct RateLimiter: Sendable {
         } catch {
             return HTTPFields()
         }
-        let headers = Self.headers(endpoint, tokensLeft: bucket.tokensLeft, perMinute: Self.perMinute, burst: Self.burst)
+        let headers = Self.headers(endpoint, tokensLeft: bucket.tokensLeft, perMinute: Self.perMinute, burst: Self.burst).fields
         if bucket.allowed { return headers }
         throw Self.refusal(headers, retryAfterMs: bucket.retryAfterMs)
     }
@@ -40,16 +40,16 @@ struct RateLimiter: Sendable {
     }
 
     /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and the older names.
-    static func headers(_ policy: String, tokensLeft: Int64?, perMinute: Int64, burst: Int64) -> HTTPFields {
-        guard let tokensLeft else { return HTTPFields() }
+    static func headers(_ policy: String, tokensLeft: Int64?, perMinute: Int64, burst: Int64) -> RateHeaders {
+        guard let tokensLeft else { return RateHeaders() }
         let remaining = max(0, tokensLeft / 1000)
         let untilFull = ((burst * 1000 - tokensLeft) * 60 / perMinute + 999) / 1000
         let key = Made(policy: policy, remaining: remaining, untilFull: untilFull)
         if let known = made.withLock({ $0[key] }) { return known }
-        let headers: HTTPFields = [
+        let headers = RateHeaders([
             .rateLimitPolicy: "\"\(policy)\";q=\(burst);w=\(burst * 60 / perMinute)", .rateLimit: "\"\(policy)\";r=\(remaining);t=\(untilFull)",
             .xRateLimitLimit: String(burst), .xRateLimitRemaining: String(remaining), .xRateLimitReset: String(untilFull),
-        ]
+        ])
         made.withLock { $0[key] = headers }
         return headers
     }
@@ -60,7 +60,7 @@ struct RateLimiter: Sendable {
         let remaining: Int64
         let untilFull: Int64
     }
-    private static let made = Mutex<[Made: HTTPFields]>([:])
+    private static let made = Mutex<[Made: RateHeaders]>([:])
 
     private func address(_ request: Request, _ context: IngressContext) -> String {
         let peer = context.remoteAddress?.ipAddress ?? "unknown"
@@ -76,5 +76,16 @@ struct RateLimiter: Sendable {
             }
         }
         return peer
+    }
+}
+
+/// The headers that tell the state of a bucket, for Hummingbird and for the reserve's own way.
+struct RateHeaders: Sendable {
+    let fields: HTTPFields
+    let pairs: [(String, String)]
+
+    init(_ fields: HTTPFields = HTTPFields()) {
+        self.fields = fields
+        pairs = fields.map { ($0.name.rawName, $0.value) }
     }
 }

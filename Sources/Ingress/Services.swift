@@ -20,8 +20,13 @@ struct Services: Sendable {
 extension Services {
     /// Who sent the request.
     /// - Throws: 401 when there is no token, or one that is not ours or not valid any more.
-    func authenticate(_ request: Request) throws -> AccessToken {
-        guard let header = request.headers[.authorization] else {
+    func authenticate(_ request: Request) throws(APIError) -> AccessToken {
+        try authenticate(authorization: request.headers[.authorization])
+    }
+
+    /// The same for the value of the `Authorization` header.
+    func authenticate(authorization: String?) throws(APIError) -> AccessToken {
+        guard let header = authorization else {
             throw APIError(.unauthorized, "A bearer token is required.", field: "Authorization")
         }
         let prefix = header.utf8.prefix(7)

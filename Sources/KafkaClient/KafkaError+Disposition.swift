@@ -29,6 +29,7 @@ extension KafkaError {
         case .invalidArgument: .fatal  // a programming error
         case .partitionLost: .retry  // the new owner handles the message again
         case .rebalanced: .retry  // the group settles, then the message comes again
+        case .fenced: .fatal  // two of a name; this one has lost its place, and taking it back would only throw the other out
         case .unauthorized: .fatal  // needs a person
         case .corrupt: .outage  // a fault of disk or network, not of the record; reading again may succeed
         case .unsupported: .fatal  // needs another broker
@@ -80,7 +81,8 @@ extension KafkaError.Code {
                 RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
                 .invalidArgument
             case RD_KAFKA_RESP_ERR__DESTROY: .closed
-            case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID: .fatal
+            case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID: .fenced
+            case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__FENCED: .fatal
             case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE: .resources
             default: .other
             }

@@ -30,6 +30,8 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
         case partitionLost
         /// The group is being rebalanced, or this member is no longer part of it.
         case rebalanced
+        /// Another consumer has taken this one's place, as it has the same instance id.
+        case fenced
         /// Not allowed by the broker.
         case unauthorized
         /// Bytes from the broker do not match their checksum.

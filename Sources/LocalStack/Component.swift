@@ -29,6 +29,13 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether it is a store or the broker, and not one of the product's own processes.
     var isService: Bool { self == .redis || self == .postgres || self == .broker }
+
+    /// What reports may be seconds behind, so it leaves the processors to what decides: on two cores a batch of the projection would hold up
+    /// the reserves of that moment.
+    var niceness: Int32 { self == .postgres || program == "inventory-sync" ? 10 : 0 }
+
+    /// Whether it is a copy of a worker.
+    var isWorker: Bool { !isService && program != Component.ingress.program }
 }
 
 /// How a process ended.

@@ -48,6 +48,9 @@ final class InstallationFolder: Sendable {
         return value
     }
 
+    /// What tells this installation from others that share a Kafka with it; made once.
+    func identity() throws(LocalStackError) -> String { try secret("identity", bytes: 4) }
+
     /// Makes a directory and its parents, open to be passed through by PostgreSQL's user.
     static func makeDirectory(_ path: String) throws(LocalStackError) {
         do {

@@ -38,7 +38,9 @@ extension LocalStack {
                 retryWhenLogged: "pre-existing shared memory block",
                 launch: { log in
                     PostgresServer.removeStalePidFile(directory)
-                    return PostgresServer.launch(directory: directory, port: at.port, log: log)
+                    var launch = PostgresServer.launch(directory: directory, port: at.port, log: log)
+                    launch.niceness = Component.postgres.niceness
+                    return launch
                 }, isReady: isReady))
         try await PostgresServer.createDatabase(directory: directory, port: at.port, password: password, log: setUpLog)
     }
@@ -89,7 +91,9 @@ extension LocalStack {
         try await start(
             Plan(
                 component: component, ports: ports + [metricsPort],
-                launch: { log in ProcessLaunch(program: program, arguments: [], environment: environment, logPath: log) },
+                launch: { log in
+                    ProcessLaunch(program: program, arguments: [], environment: environment, logPath: log, niceness: component.niceness)
+                },
                 isReady: { [path = check.path] in (try? await probe.get(path))?.status == 200 }))
     }
 

@@ -16,10 +16,34 @@ extension LocalStack {
             "METRICS_PORT": "\(try metricsPort(of: component))",
         ]
         environment.merge(own) { $1 }
+        if component.isWorker { environment["WORKER_INSTANCE_ID"] = "\(component.name)-\(try folder.identity())" }
         if component.program == Component.ingress.program { environment["HTTP_PORT"] = "\(try httpPort(ofCopy: component.copy))" }
         environment.merge(configuration.environment) { $1 }
         environment.merge(configuration.programEnvironment[component.program] ?? [:]) { $1 }
         return environment
+    }
+
+    /// Checks that nobody listens on the ports of what is to be started: the stores and the broker unless external, the first ingress, and the workers
+    /// with their metrics. Meant to come before anything is started.
+    /// - Throws: ``LocalStackError``: `.portTaken`, which names the port, who has it, and what chooses another.
+    public nonisolated func requireFreePorts(workers: [String]) async throws {
+        let external = configuration.external
+        var wanted: [(port: Int, component: Component, choice: String)] = [(endpoints.httpPort, .ingress, "--port takes another")]
+        for component in [Component.ingress] + workers.map({ Component.worker($0) }) {
+            wanted.append((try metricsPort(of: component), component, "it is for METRICS_PORT; --metrics-port moves the first of these ports"))
+        }
+        if external.redisURL == nil { wanted.append((endpoints.redis.port, .redis, "REDIS_URL uses a Redis that exists")) }
+        if external.databaseURL == nil { wanted.append((endpoints.postgres.port, .postgres, "DATABASE_URL uses a PostgreSQL that exists")) }
+        if external.kafkaBootstrapServers == nil {
+            wanted.append((endpoints.kafka.port, .broker, "KAFKA_BOOTSTRAP_SERVERS uses a Kafka that exists"))
+        }
+        for (port, component, choice) in wanted {
+            do {
+                try await Ports.requireFree(port, for: component)
+            } catch let error as LocalStackError where error.code == .portTaken {
+                throw LocalStackError(.portTaken, operation: error.operation, message: "\(error.message); \(choice)", underlying: error)
+            }
+        }
     }
 
     /// The `METRICS_PORT` of one process; its `/metrics`, `/health` and `/ready` are there.

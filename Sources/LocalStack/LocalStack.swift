@@ -140,7 +140,7 @@ public actor LocalStack {
 
     private func stopAll() async {
         let all = Set(members.keys)
-        let workers = all.filter { !$0.isService && $0.program != Component.ingress.program }
+        let workers = all.filter(\.isWorker)
         let ingresses = all.filter { $0.program == Component.ingress.program }
         for phase in [Array(workers), Array(ingresses), [.broker], [.postgres], [.redis]] {
             await withTaskGroup(of: Void.self) { group in

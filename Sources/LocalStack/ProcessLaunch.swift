@@ -11,6 +11,8 @@ struct ProcessLaunch: Sendable {
     var logPath: String
     /// Runs as this user; nil keeps the current one.
     var user: String?
+    /// How far it stands back when the processors are busy (nice(2)), 0 to 19.
+    var niceness: Int32 = 0
 
     /// Starts it in a process group of its own (so that Ctrl-C reaches only the supervisor), with its log as output.
     /// Files are not inherited because all that this process opens is closed on exec.
@@ -48,6 +50,8 @@ struct ProcessLaunch: Sendable {
         guard status == 0 else {
             throw LocalStackError(.system, operation: "start \(program)", message: String(cString: strerror(status)))
         }
+        // Threads and children to come inherit it. Standing back is a favour: where the system refuses, it is not done.
+        if niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(pid), niceness) }
         return pid
     }
 

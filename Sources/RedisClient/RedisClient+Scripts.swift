@@ -13,6 +13,23 @@ extension RedisClient {
         return try replies[1].get(operation: script.name)
     }
 
+    /// Calls a script without a task, for the hot path.
+    /// - Parameter then: called once, on the I/O thread or, when the call is refused at once, on the caller's. It must not block.
+    public func evaluate(
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument], then: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+    ) {
+        send(script.command(keys: keys, arguments: arguments)) { result in
+            guard case .failure(let error) = result, error.serverCode == "NOSCRIPT" else { return then(result) }
+            Task {
+                do throws(RedisError) {
+                    then(.success(try await self.evaluate(script, keys: keys, arguments: arguments)))
+                } catch {
+                    then(.failure(error))
+                }
+            }
+        }
+    }
+
     /// Calls a script many times in one write; replies come in the order of the calls, a script's error stays in the array as `.error`.
     ///
     /// The calls that met a missing script are made again after loading it, so a batch is run in order unless the scripts are flushed meanwhile.

@@ -78,12 +78,26 @@ public final class RedisClient: Sendable {
     /// Sends one command.
     /// - Throws: ``RedisError``; an error reply is thrown with code `server`.
     public func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
-        let result = await withUnsafeContinuation { continuation in mailbox.submit(command, continuation) }
+        let result = await withUnsafeContinuation { continuation in mailbox.submit(command, .single(continuation)) }
         switch result {
         case .success(.error(let message)): throw RedisError.server(message, operation: command.name)
         case .success(let reply): return reply
         case .failure(let failure): throw failure.error(operation: command.name)
         }
+    }
+
+    /// Sends one command without a task.
+    /// - Parameter then: called once, with an error reply as a failure: on the I/O thread, or on the caller's when the command is refused. It must not block.
+    func send(_ command: RedisCommand, then: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void) {
+        mailbox.submit(
+            command,
+            .callback { result in
+                switch result {
+                case .success(.error(let message)): then(.failure(RedisError.server(message, operation: command.name)))
+                case .success(let reply): then(.success(reply))
+                case .failure(let failure): then(.failure(failure.error(operation: command.name)))
+                }
+            })
     }
 
     /// Sends commands in one write and returns their replies in order; an error reply stays in the array as `.error`.

@@ -13,11 +13,13 @@ struct RedisInFlight {
     /// A waiter with its replies, to be resumed outside the parser's loop.
     enum Completion {
         case single(UnsafeContinuation<Result<RedisReply, RedisFailure>, Never>, RedisReply)
+        case callback(@Sendable (Result<RedisReply, RedisFailure>) -> Void, RedisReply)
         case batch(UnsafeContinuation<Result<[RedisReply], RedisFailure>, Never>, [RedisReply])
 
         func resume() {
             switch self {
             case .single(let continuation, let reply): continuation.resume(returning: .success(reply))
+            case .callback(let callback, let reply): callback(.success(reply))
             case .batch(let continuation, let replies): continuation.resume(returning: .success(replies))
             }
         }
@@ -46,6 +48,9 @@ struct RedisInFlight {
         case .single(let continuation):
             removeOldest()
             return .single(continuation, reply)
+        case .callback(let callback):
+            removeOldest()
+            return .callback(callback, reply)
         case .batch(let continuation, let count):
             if partial.isEmpty { partial.reserveCapacity(count) }
             partial.append(reply)
@@ -64,7 +69,7 @@ struct RedisInFlight {
             var failure = failure
             failure.mayHaveRun =
                 switch entry.waiter {
-                case .single: entry.end <= written
+                case .single, .callback: entry.end <= written
                 case .batch: entry.start < written
                 }
             entry.waiter.fail(failure)

@@ -91,7 +91,7 @@ struct RedisLoop: ~Copyable {
             takeSubmissions(&link)
             try link.flush()
             if inFlight.isEmpty, mailbox.isStopping { return }
-            let ready = poll(link.socket.descriptor, wantsWrite: link.unwritten > 0, mayBlock: mailbox.prepareToSleep())
+            let ready = inFlight.isEmpty ? poll(link) : gather(link)
             if ready {
                 let drained = try receive(&link)
                 if !drained { continue }
@@ -144,7 +144,7 @@ struct RedisLoop: ~Copyable {
         mailbox.complete(
             completions.reduce(0) { count, completion in
                 switch completion {
-                case .single: count + 1
+                case .single, .callback: count + 1
                 case .batch(_, let replies): count + replies.count
                 }
             })
@@ -166,18 +166,30 @@ struct RedisLoop: ~Copyable {
 }
 
 extension RedisLoop {
-    /// Waits for the socket, the mailbox, or the oldest deadline; true when there may be something to read.
-    private func poll(_ descriptor: Int32, wantsWrite: Bool, mayBlock: Bool) -> Bool {
-        var events = [
-            pollfd(fd: descriptor, events: Int16(POLLIN | (wantsWrite ? POLLOUT : 0)), revents: 0),
-            pollfd(fd: mailbox.wakeFD, events: Int16(POLLIN), revents: 0),
-        ]
-        var milliseconds: Int32 = 0
-        if mayBlock { milliseconds = inFlight.oldestDeadline.map { Self.milliseconds(until: $0) } ?? -1 }
-        guard Glibc.poll(&events, 2, milliseconds) > 0 else { return false }
-        if events[1].revents != 0 { mailbox.acknowledgeWake() }
-        return events[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0
+    /// Waits for a submission; true when there may be something to read, which then is the end of the connection.
+    private func poll(_ link: borrowing RedisLink) -> Bool {
+        var events = (Self.interest(link), pollfd(fd: mailbox.wakeFD, events: Int16(POLLIN), revents: 0))
+        let mayBlock = mailbox.prepareToSleep()
+        let count = withUnsafeMutablePointer(to: &events) {
+            $0.withMemoryRebound(to: pollfd.self, capacity: 2) { Glibc.poll($0, 2, mayBlock ? -1 : 0) }
+        }
+        guard count > 0 else { return false }
+        if events.1.revents != 0 { mailbox.acknowledgeWake() }
+        return Self.isReadable(events.0)
     }
+
+    /// Waits for replies, a millisecond at most, while submissions gather: they go out together with the next turn, wake nobody, and Redis
+    /// syncs its file once for all of them.
+    private func gather(_ link: borrowing RedisLink) -> Bool {
+        var event = Self.interest(link)
+        return Glibc.poll(&event, 1, 1) > 0 && Self.isReadable(event)
+    }
+
+    private static func interest(_ link: borrowing RedisLink) -> pollfd {
+        pollfd(fd: link.socket.descriptor, events: Int16(POLLIN | (link.unwritten > 0 ? POLLOUT : 0)), revents: 0)
+    }
+
+    private static func isReadable(_ event: pollfd) -> Bool { event.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 }
 
     /// Waits for one event on one descriptor, for connecting and greeting.
     private static func wait(

@@ -6,13 +6,15 @@ import Synchronization
 enum RedisWaiter {
     /// One command, one reply.
     case single(UnsafeContinuation<Result<RedisReply, RedisFailure>, Never>)
+    /// The same without a task; called on the I/O thread, or on the caller's when the command is refused.
+    case callback(@Sendable (Result<RedisReply, RedisFailure>) -> Void)
     /// A pipeline: all replies together.
     case batch(UnsafeContinuation<Result<[RedisReply], RedisFailure>, Never>, count: Int)
 
     /// Commands in the submission.
     var count: Int {
         switch self {
-        case .single: 1
+        case .single, .callback: 1
         case .batch(_, let count): count
         }
     }
@@ -21,6 +23,7 @@ enum RedisWaiter {
     func fail(_ failure: RedisFailure) {
         switch self {
         case .single(let continuation): continuation.resume(returning: .failure(failure))
+        case .callback(let callback): callback(.failure(failure))
         case .batch(let continuation, _): continuation.resume(returning: .failure(failure))
         }
     }
@@ -97,15 +100,15 @@ final class RedisMailbox: Sendable {
     var wakeFD: Int32 { wakeDescriptor }
 
     /// Queues one command, or resumes its caller with the reason why not.
-    func submit(_ command: RedisCommand, _ continuation: UnsafeContinuation<Result<RedisReply, RedisFailure>, Never>) {
+    func submit(_ command: RedisCommand, _ waiter: RedisWaiter) {
         var wake = false
         let refusal = state.withLock { state -> RedisFailure? in
             if let reason = refuse(&state, commands: 1, bytes: command.body.count) { return reason }
             state.outgoing.bytes.append(command)
-            enqueue(&state, .single(continuation), &wake)
+            enqueue(&state, waiter, &wake)
             return nil
         }
-        if let refusal { continuation.resume(returning: .failure(refusal)) }
+        if let refusal { waiter.fail(refusal) }
         if wake { self.wake() }
     }
 

@@ -62,34 +62,26 @@ extension Failure {
     }
 }
 
+/// The clients' dispositions: each its own type, as each client stands alone, with the same four cases.
+private protocol ClientDisposition: Equatable {
+    static var retry: Self { get }
+    static var deadLetter: Self { get }
+    static var outage: Self { get }
+    static var fatal: Self { get }
+}
+
+extension KafkaError.Disposition: ClientDisposition {}
+extension RedisError.Disposition: ClientDisposition {}
+extension PostgresError.Disposition: ClientDisposition {}
+
 extension Failure.Disposition {
-    init(_ disposition: KafkaError.Disposition) {
+    fileprivate init(_ disposition: some ClientDisposition) {
         self =
             switch disposition {
             case .retry: .retry
             case .deadLetter: .deadLetter
             case .outage: .outage
-            case .fatal: .fatal
-            }
-    }
-
-    init(_ disposition: RedisError.Disposition) {
-        self =
-            switch disposition {
-            case .retry: .retry
-            case .deadLetter: .deadLetter
-            case .outage: .outage
-            case .fatal: .fatal
-            }
-    }
-
-    init(_ disposition: PostgresError.Disposition) {
-        self =
-            switch disposition {
-            case .retry: .retry
-            case .deadLetter: .deadLetter
-            case .outage: .outage
-            case .fatal: .fatal
+            default: .fatal
             }
     }
 }

@@ -26,8 +26,8 @@ public final class Worker: Service {
     ) throws {
         try self.init(configuration, producer, registry, logger) { parts in
             let processor = BatchProcessor(
-                handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics, logger: parts.logger, bury: parts.bury
-            )
+                handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics, logger: parts.logger,
+                burial: parts.burial { try await handler.gaveUp($0) })
             let loop = BatchLoop(
                 processor: processor, consumer: parts.consumer, configuration: configuration, control: parts.control, offsets: parts.offsets,
                 logger: parts.logger)
@@ -45,7 +45,8 @@ public final class Worker: Service {
         try self.init(configuration, producer, registry, logger) { parts in
             let runner = MessageRunner(
                 handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics,
-                window: FailureWindow(minFailures: configuration.minOutageFailures), logger: parts.logger, bury: parts.bury)
+                window: FailureWindow(minFailures: configuration.minOutageFailures), logger: parts.logger,
+                burial: parts.burial { try await handler.gaveUp($0) })
             let loop = MessageLoop(
                 runner: runner, consumer: parts.consumer, configuration: configuration, control: parts.control, offsets: parts.offsets,
                 logger: parts.logger)
@@ -60,7 +61,8 @@ public final class Worker: Service {
         let consumer: KafkaConsumer
         let offsets: Offsets
         let logger: Logger
-        let bury: @Sendable ([DeadLetter]) async throws -> Void
+        /// What gives messages up, and tells the handler.
+        let burial: (_ gaveUp: @escaping @Sendable ([GivenUpMessage]) async throws -> Void) -> Burial
     }
 
     private init(
@@ -74,11 +76,18 @@ public final class Worker: Service {
         guard configuration.maxMessages > 0, configuration.maxBytes > 0, configuration.concurrency > 0, !configuration.topics.isEmpty else {
             throw WorkerError(.configuration, operation: "make worker", message: "a worker needs topics and limits above zero")
         }
-        var logger = logger
-        logger[.kafkaGroup] = "\(configuration.group)"
+        var named = logger
+        named[.kafkaGroup] = "\(configuration.group)"
+        if let id = configuration.instanceID, !WorkerConfiguration.isUsable(instanceID: id) {
+            throw WorkerError(
+                .configuration, operation: "make worker",
+                message: "the instance id must be 1 to 200 characters of a-z, A-Z, 0-9, '.', '_' and '-', not \"\(id)\"")
+        }
+        let logger = named
         var settings = KafkaConsumerConfiguration(
             bootstrapServers: configuration.bootstrapServers, clientID: configuration.name, groupID: configuration.group,
             topics: configuration.topics.map(\.name))
+        settings.instanceID = configuration.instanceID
         settings.revokeLimit = configuration.revokeLimit
         settings.options = configuration.consumerOptions
         self.configuration = configuration
@@ -88,10 +97,15 @@ public final class Worker: Service {
         lag = LagReporter(consumer: consumer, offsets: offsets, configuration: configuration, registry: registry, logger: logger)
         let writer = DeadLetterWriter(
             producer: producer, topic: deadLetters, group: configuration.group, build: configuration.build, logger: logger)
+        let control = self.control
         loop = makeLoop(
             Parts(
                 control: control, metrics: WorkerMetrics(worker: configuration.name, registry: registry), consumer: consumer, offsets: offsets,
-                logger: logger, bury: { try await writer.bury($0) }))
+                logger: logger,
+                burial: { gaveUp in
+                    Burial(
+                        configuration: configuration, control: control, logger: logger, bury: { try await writer.bury($0) }, gaveUp: gaveUp)
+                }))
     }
 
     /// What the worker is doing now.

@@ -10,6 +10,12 @@ public struct WorkerConfiguration: Sendable {
     public var topics: [Topic]
     /// `host:port`, several separated by commas.
     public var bootstrapServers: String
+    /// A name that this copy alone has and keeps when it is started again; nil where copies come and go. Default nil.
+    ///
+    /// With it a copy that died has its partitions again as soon as it is back, since nobody else was given them, and a rolling restart moves nothing.
+    /// The price: when it stops for good, its partitions wait for it until the session ends (6 s). Two copies with one name: the later one works,
+    /// the earlier one ends with an error that says so. Letters, digits, `.`, `_`, `-`; at most 200.
+    public var instanceID: String?
     /// What was built, for dead letters: a version or commit.
     public var build = "development"
     /// Pauses before a failed message or batch is tried again in place; when they are used up it is given up. Default 1 s, 2 s, 4 s.
@@ -48,6 +54,18 @@ public struct WorkerConfiguration: Sendable {
         self.group = group
         self.topics = topics
         self.bootstrapServers = bootstrapServers
+    }
+
+    /// Whether Kafka takes it as a `group.instance.id`, which follows the rules of topic names.
+    static func isUsable(instanceID: String) -> Bool {
+        (1...200).contains(instanceID.utf8.count)
+            && instanceID.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): instanceID != "." && instanceID != ".."
+                default: false
+                }
+            }
     }
 
     /// The pause before attempt number `attempt` (the first retry is 2), nil when there is none left.

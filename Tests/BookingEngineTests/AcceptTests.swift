@@ -41,10 +41,8 @@ import Testing
     /// They are stored: the names are a contract.
     @Test func keysAreNamedAsTheArchitectureSays() throws {
         let user = try #require(UserID("01a1fbfe-71c5-743e-9c70-64cb55bfc146"))
-        let event = try #require(EventID("471ecd7a-d329-881a-8f2a-40e2dcdf1c41"))
         for shard in Shard.all {
-            #expect(Keys.user(user, event, shard) == "user:{\(shard.number)}:\(event):\(user)")
-            #expect(Keys.mine(user, shard) == "mine:{\(shard.number)}:\(user)")
+            #expect(Keys.user(user, shard) == "user:{\(shard.number)}:\(user)")
         }
     }
 

@@ -84,8 +84,30 @@ import Testing
                 return
             }
             #expect((1...3000).contains(wait))
-            let left = try await redis.send(RedisCommand("PTTL", Keys.user(user, fixture.settings.event, fixture.shard))).int
+            let left = try await redis.send(RedisCommand("PTTL", Keys.user(user, fixture.shard))).int
             #expect((1...30_001).contains(left ?? 0))
+        }
+    }
+
+    /// All of a user's events in a shard share one key.
+    @Test func aUsersEventsDoNotShareLimitsAndTheKeyOutlivesTheLast() async throws {
+        try await TestRedis.with { redis in
+            let user: UserID = Fixture.id()
+            let (day, now): (Int64, Int64) = (86_400_000, BookingEngine.wallClockMs())
+            var late = Fixture(redis)
+            late.settings.showEnds = Timestamp(ms: now + 30 * day)
+            var early = Fixture(redis)
+            while early.shard != late.shard { early = Fixture(redis) }
+            early.settings.showEnds = Timestamp(ms: now + day)
+            for fixture in [late, early] {
+                _ = try await fixture.load()
+                #expect(try await fixture.reserve(user, quantity: 4).reservation?.remaining == 6)
+                #expect(try await fixture.reserve(user, quantity: 1) == .overLimit(limit: 4, alreadyHeld: 4))
+            }
+            let left = try await redis.send(RedisCommand("PTTL", Keys.user(user, late.shard))).int
+            #expect((30 * day...31 * day).contains(left ?? 0))
+            let recent = try await late.engine.recentBookings(of: user, limit: 10)
+            #expect(recent.count == 2)
         }
     }
 

@@ -49,7 +49,9 @@ struct Fixture {
         fields += seats.isEmpty ? #","quantity":\#(quantity)"# : #","seat_ids":[\#(seats.map { "\"\($0)\"" }.joined(separator: ","))]"#
         let request = try ReserveRequest(json: Array("{\(fields)}".utf8))
         let context = BookingEngine.ReserveContext(user: user, idempotencyKey: key, bodyHash: hash, trace: "", age: age)
-        return try await engine.reserve(request, context, booking: .make(nowMs: BookingEngine.wallClockMs(), shard: shard)).outcome
+        return try await withUnsafeContinuation { continuation in
+            engine.reserve(request, context, booking: .make(nowMs: BookingEngine.wallClockMs(), shard: shard)) { continuation.resume(returning: $0) }
+        }.get().outcome
     }
 
     func counts() async throws -> ZoneCounts? { try await engine.zoneCounts([(settings.zone, shard)])[0] }

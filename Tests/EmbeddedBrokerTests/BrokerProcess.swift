@@ -13,15 +13,28 @@ final class BrokerProcess {
     /// What the broker printed when it was last started.
     private(set) var announcement = ""
 
-    init(_ arguments: [String] = []) throws {
+    private var isMounted = false
+    private let environment: [String: String]
+
+    /// With `tmpfsMegabytes` the data folder is a file system of its own, of that size.
+    init(_ arguments: [String] = [], tmpfsMegabytes: Int? = nil, environment: [String: String] = [:]) throws {
         // A program that ends early must fail its test, not the test run.
         signal(SIGPIPE, SIG_IGN)
         scratch = try Scratch()
         self.arguments = arguments
+        self.environment = environment
+        if let tmpfsMegabytes {
+            try FileManager.default.createDirectory(atPath: dataPath, withIntermediateDirectories: true)
+            try #require(mount("test", dataPath, "tmpfs", 0, "size=\(tmpfsMegabytes)m") == 0)
+            isMounted = true
+        }
         try start()
     }
 
-    deinit { kill() }
+    deinit {
+        kill()
+        if isMounted { umount2(dataPath, Int32(MNT_DETACH)) }
+    }
 
     var address: String { "127.0.0.1:\(port)" }
     var dataPath: String { scratch.path + "/data" }
@@ -33,6 +46,7 @@ final class BrokerProcess {
         let process = Process()
         process.executableURL = Self.binary
         process.arguments = ["--data", dataPath, "--port", String(port), "--port-file", portFile] + arguments
+        if !environment.isEmpty { process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 } }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
@@ -51,6 +65,9 @@ final class BrokerProcess {
         process.waitUntilExit()
         self.process = nil
     }
+
+    /// The number to send signals to.
+    func processID() throws -> Int32 { try #require(process).processIdentifier }
 
     /// Ends it as an operator would, and returns the exit code.
     func stop() throws -> Int32 {

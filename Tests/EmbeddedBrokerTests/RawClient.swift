@@ -29,6 +29,13 @@ final class RawClient {
 
     deinit { close(socket) }
 
+    /// Whether the broker closed the connection; looks without waiting.
+    var isClosed: Bool {
+        var byte: UInt8 = 0
+        let count = recv(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+    }
+
     /// Sends raw bytes.
     func write(_ bytes: [UInt8]) {
         var done = 0
@@ -37,6 +44,14 @@ final class RawClient {
             if count <= 0 { return }
             done += count
         }
+    }
+
+    /// Sends a frame with its length.
+    func write(frame: ByteBuffer) {
+        var bytes = ByteBuffer()
+        bytes.writeInteger(Int32(frame.readableBytes))
+        bytes.writeImmutableBuffer(frame)
+        write(Array(bytes.readableBytesView))
     }
 
     /// Sends a request without waiting for its answer.
@@ -131,19 +146,21 @@ final class RawClient {
     }
 
     /// Writes a fetch request.
-    static func fetch(topic: String, offset: Int64, maxWaitMs: Int32, minBytes: Int32 = 1) -> (inout WireWriter) -> Void {
+    static func fetch(topic: String, partition: Int32 = 0, offset: Int64, maxWaitMs: Int32, minBytes: Int32 = 1, maxBytes: Int32 = 1_000_000) -> (
+        inout WireWriter
+    ) -> Void {
         { writer in
             writer.int32(-1)
             writer.int32(maxWaitMs)
             writer.int32(minBytes)
-            writer.int32(1_000_000)
+            writer.int32(maxBytes)
             writer.int8(0)
             writer.count(1)
             writer.string(topic)
             writer.count(1)
-            writer.int32(0)
+            writer.int32(partition)
             writer.int64(offset)
-            writer.int32(1_000_000)
+            writer.int32(maxBytes)
         }
     }
 

@@ -30,6 +30,14 @@ final class Scratch: Sendable {
         try handle.close()
     }
 
+    /// Overwrites a part of a file.
+    static func overwrite(_ path: String, at position: UInt64, with bytes: [UInt8]) throws {
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try handle.seek(toOffset: position)
+        try handle.write(contentsOf: Data(bytes))
+        try handle.close()
+    }
+
     /// Cuts a file.
     static func truncate(_ path: String, to size: UInt64) throws {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))

@@ -42,9 +42,46 @@ enum TestBatch {
         return batch
     }
 
+    /// The batch with the checksum and the length that its bytes have now.
+    static func resealed(_ batch: ByteBuffer) -> ByteBuffer {
+        var batch = batch
+        guard batch.readableBytes >= BatchHeader.size else { return batch }
+        batch.setInteger(Int32(batch.readableBytes - BatchHeader.lengthPrefix), at: batch.readerIndex + 8)
+        let crc = batch.withUnsafeReadableBytes { Crc32c.of(UnsafeRawBufferPointer(rebasing: $0[BatchHeader.checksumStart...])) }
+        batch.setInteger(crc, at: batch.readerIndex + 17)
+        return batch
+    }
+
     /// The header of a batch made here.
     static func header(_ batch: ByteBuffer) -> BatchHeader? {
         batch.withUnsafeReadableBytes { BatchHeader($0) }
+    }
+
+    /// The value of the first record of a batch that is not compressed.
+    static func firstValue(_ batch: ByteBuffer) -> String? {
+        firstValueBytes(batch).map { String(buffer: $0) }
+    }
+
+    /// The bytes of that value.
+    static func firstValueBytes(_ batch: ByteBuffer) -> ByteBuffer? {
+        var rest = batch
+        rest.moveReaderIndex(forwardBy: BatchHeader.size)
+        _ = varint(&rest)
+        rest.moveReaderIndex(forwardBy: 1)
+        for _ in 0..<2 { _ = varint(&rest) }
+        rest.moveReaderIndex(forwardBy: max(0, Int(varint(&rest))))
+        return rest.readSlice(length: Int(varint(&rest)))
+    }
+
+    private static func varint(_ buffer: inout ByteBuffer) -> Int64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while let byte = buffer.readInteger(as: UInt8.self) {
+            value |= UInt64(byte & 0x7F) << shift
+            shift += 7
+            if byte & 0x80 == 0 { break }
+        }
+        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
     private static func zigZag(_ value: Int64, to buffer: inout ByteBuffer) {

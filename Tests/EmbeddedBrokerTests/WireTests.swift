@@ -124,6 +124,15 @@ import Testing
         #expect(refusal(old) == .unsupportedForMessageFormat)
         #expect(refusal(TestBatch.make(["a"], attributes: 0x10)) == .invalidRecord)
         #expect(refusal(TestBatch.make(["a"], producerID: 5)) == .invalidRecord)
+        for claimed in [2, 4, 1_000_000, 0, -1, Int32.max, Int32.min] as [Int32] {
+            var lying = batch
+            lying.setInteger(claimed &- 1, at: 23)
+            lying.setInteger(claimed, at: 57)
+            #expect(refusal(TestBatch.resealed(lying)) == .invalidRecord)
+        }
+        var padded = batch
+        padded.writeInteger(UInt8(0))
+        #expect(refusal(TestBatch.resealed(padded)) == .invalidRecord)
         var twice = batch
         twice.writeImmutableBuffer(batch)
         #expect(refusal(twice) == .invalidRecord)

@@ -1,6 +1,7 @@
-import KafkaClient
 import KafkaTestSupport
 import Testing
+
+@testable import KafkaClient
 
 @Suite(.timeLimit(.minutes(2)))
 struct ConsumerTests {
@@ -15,7 +16,7 @@ struct ConsumerTests {
         var waits: [Duration] = []
         for _ in 0..<50 {
             async let batch = reader.next(max: 10, wait: .seconds(5))
-            try await Task.sleep(for: .milliseconds(3))
+            #expect(await eventually { reader.isAwaited })
             _ = try await producer.send(KafkaRecord(topic, "k", "v"))
             let acknowledged = ContinuousClock.now
             #expect(try await batch.messages.count == 1)
@@ -178,7 +179,7 @@ struct ConsumerTests {
         let cluster = try TestCluster.shared.get()
         let reader = try cluster.reader()
         let waiting = Task { try await reader.next(max: 1, wait: .seconds(60)) }
-        try await Task.sleep(for: .milliseconds(20))
+        #expect(await eventually { reader.isAwaited })
         let second = await #expect(throws: KafkaError.self) { _ = try await reader.next(max: 1, wait: .seconds(1)) }
         #expect(second?.code == .invalidArgument)
         #expect(await reader.close(limit: .seconds(5)))
@@ -194,7 +195,7 @@ struct ConsumerTests {
         let reader = try cluster.reader()
         try await reader.assign([KafkaTopicPartition(topic: topic, partition: 0): .beginning])
         let waiting = Task { try await reader.next(max: 1, wait: .seconds(60)) }
-        try await Task.sleep(for: .milliseconds(20))
+        #expect(await eventually { reader.isAwaited })
         waiting.cancel()
         let error = await #expect(throws: KafkaError.self) { _ = try await waiting.value }
         #expect(error?.code == .cancelled)
@@ -203,6 +204,53 @@ struct ConsumerTests {
         #expect(try await reader.collect(1).map(\.offset) == [0])
         await reader.close()
         await producer.shutdown(flush: .seconds(5))
+    }
+
+    @Test func aNamedMemberThatComesBackHasItsPartitionsAtOnceAndNobodyElseNotices() async throws {
+        let cluster = try TestCluster.shared.get()
+        guard cluster.broker != nil else { return }
+        let topic = try await cluster.topic(partitions: 4)
+        let first = try cluster.consumer(group: topic, topics: [topic]) { $0.instanceID = "a" }
+        let other = try cluster.consumer(group: topic, topics: [topic]) { $0.instanceID = "b" }
+        let listening = Task { while !Task.isCancelled { _ = try? await other.next(max: 1, wait: .milliseconds(50)) } }
+        let taking = Task {
+            while first.assignment.count != 2 {
+                let batch = try await first.next(max: 1, wait: .milliseconds(50))
+                if batch.rebalances.contains(where: { if case .revoked = $0 { true } else { false } }) { first.acknowledgeRevoke() }
+            }
+        }
+        try await taking.value
+        #expect(await eventually(.seconds(20)) { other.assignment.count == 2 })
+        let (owned, generation) = (first.assignment, other.generation)
+        await first.close()
+        let started = ContinuousClock.now
+        let again = try cluster.consumer(group: topic, topics: [topic]) { $0.instanceID = "a" }
+        #expect(await eventually(.seconds(20)) { again.assignment == owned })
+        print("from its start to its partitions: \(ContinuousClock.now - started)")
+        #expect(ContinuousClock.now - started < .seconds(3))
+        #expect(other.generation == generation)
+        listening.cancel()
+        await listening.value
+        await again.close()
+        await other.close()
+    }
+
+    @Test func theEarlierOfTwoWithOneNameIsFenced() async throws {
+        let cluster = try TestCluster.shared.get()
+        guard cluster.broker != nil else { return }
+        let topic = try await cluster.topic()
+        let first = try cluster.consumer(group: topic, topics: [topic]) { $0.instanceID = "twin" }
+        _ = try await first.rebalance { if case .assigned = $0 { true } else { false } }
+        let second = try cluster.consumer(group: topic, topics: [topic]) { $0.instanceID = "twin" }
+        let error = await #expect(throws: KafkaError.self) { while true { _ = try await first.next(max: 1, wait: .seconds(10)) } }
+        #expect(error?.code == .fenced)
+        #expect(error?.disposition == .fatal)
+        #expect(error?.message.contains("instance id twin") == true)
+        #expect(await eventually { second.assignment.count == 1 })
+        let closing = ContinuousClock.now
+        #expect(await first.close(limit: .seconds(5)))
+        #expect(ContinuousClock.now - closing < .seconds(3))
+        await second.close()
     }
 
     @Test func aTopicThatComesLateIsAnErrorAndThenRead() async throws {

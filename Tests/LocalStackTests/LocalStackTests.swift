@@ -130,6 +130,35 @@ import Testing
         await server.close()
     }
 
+    @Test func takenPortsAreNoticedBeforeAnythingIsStarted() async throws {
+        let server = try await ScriptedServer { _ in nil }
+        func failure(_ change: (inout LocalStackConfiguration.Ports) -> Void) async throws -> LocalStackError? {
+            var ports = LocalStackConfiguration.Ports.free
+            change(&ports)
+            var error: LocalStackError?
+            try await withStack(ports: ports) { stack in
+                error = await #expect(throws: LocalStackError.self) { try await stack.requireFreePorts(workers: ["inventory-sync", "expiry"]) }
+                #expect(await stack.processIDs().isEmpty)
+            }
+            return error
+        }
+        let taken = "port \(server.port) is taken by"
+        let http = try await failure { $0.http = server.port }
+        #expect(http?.code == .portTaken)
+        #expect(http?.description.contains("start ingress: \(taken)") == true)
+        #expect(http?.message.contains("--port") == true)
+        // The ingress has the first, the workers the next in the order in which they are named.
+        let metrics = try await failure { $0.firstMetrics = server.port - 2 }
+        #expect(metrics?.description.contains("start expiry: \(taken)") == true)
+        #expect(metrics?.message.contains("METRICS_PORT") == true)
+        #expect(metrics?.message.contains("--metrics-port") == true)
+        let store = try await failure { $0.redis = server.port }
+        #expect(store?.description.contains("start redis: \(taken)") == true)
+        #expect(store?.message.contains("REDIS_URL") == true)
+        await server.close()
+        try await withStack { try await $0.requireFreePorts(workers: ["inventory-sync", "expiry"]) }
+    }
+
     @Test func processThatIgnoresItsSignalIsKilledAfterTheLimit() async throws {
         let binaries = try folderWithProgram("embedded-broker", "trap '' TERM; echo $$ started; while :; do sleep 1; done")
         defer { try? FileManager.default.removeItem(atPath: binaries) }
@@ -160,6 +189,7 @@ import Testing
         let folder = temporaryFolder()
         defer { try? LocalStack.erase(directory: folder) }
         var secret = ""
+        var instance: String?
         try await withStack(folder) { stack in
             let ingress = try stack.environment(for: .ingress)
             #expect(ingress["HTTP_PORT"] == "\(stack.endpoints.httpPort)")
@@ -171,10 +201,23 @@ import Testing
             let second = try stack.environment(for: .worker("expiry", copy: 2))
             #expect(first["METRICS_PORT"] != second["METRICS_PORT"])
             #expect(first["HTTP_PORT"] == nil)
+            instance = first["WORKER_INSTANCE_ID"]
+            #expect(instance?.hasPrefix("expiry-") == true)
+            #expect(second["WORKER_INSTANCE_ID"]?.hasPrefix("expiry-2-") == true)
+            #expect(ingress["WORKER_INSTANCE_ID"] == nil)
             secret = stack.endpoints.jwtSecret
             #expect(secret.utf8.count >= 32)
         }
-        try await withStack(folder) { stack in #expect(stack.endpoints.jwtSecret == secret) }
+        try await withStack(folder) { stack in
+            #expect(stack.endpoints.jwtSecret == secret)
+            let again = try stack.environment(for: .worker("expiry"))["WORKER_INSTANCE_ID"]
+            #expect(again == instance)
+        }
+        // Another installation that shares a Kafka with this one is not taken for it.
+        try await withStack { stack in
+            let other = try stack.environment(for: .worker("expiry"))["WORKER_INSTANCE_ID"]
+            #expect(other != instance)
+        }
     }
 
     @Test func existingServiceIsUsedAndLeftRunning() async throws {

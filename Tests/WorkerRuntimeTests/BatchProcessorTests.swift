@@ -17,7 +17,10 @@ struct BatchProcessorTests {
         configuration.outageBackoff = .milliseconds(1) ... .milliseconds(2)
         return BatchProcessor(
             handler: handler, configuration: configuration, control: control, metrics: WorkerMetrics(worker: "test", registry: PrometheusRegistry()),
-            logger: .quiet, bury: bury ?? { _ in })
+            logger: .quiet,
+            burial: Burial(
+                configuration: configuration, control: control, logger: .quiet, bury: bury ?? { _ in },
+                gaveUp: { [handler] in try await handler.gaveUp($0) }))
     }
 
     private final class Graves: Sendable {
@@ -105,6 +108,64 @@ struct BatchProcessorTests {
             graves.letters.withLock { $0 += letters }
         }.process(batch(4)) { false }
         #expect(graves.letters.withLock { $0.map(\.message.offset) } == [1])
+    }
+
+    @Test func whatTheHandlerRefusesIsBuriedAndTheRestIsAppliedOnce() async throws {
+        handler.change { $0.refuses = { $0.hasSuffix("5") } }
+        let letters = try await process(100)
+        #expect(letters.map(\.message.offset) == (0..<10).map { $0 * 10 + 5 })
+        #expect(letters.allSatisfy { $0.failure.label == "refused" && $0.attempts == 1 })
+        #expect(handler.batches == [100])
+        #expect(handler.applied.count == 90)
+        #expect(handler.told.count == 10)
+    }
+
+    @Test func refusalsInADividedBatchFallOnTheirOwnItems() async throws {
+        handler.change { $0.refuses = { $0 == "m6" } }
+        handler.change { $0.failure = { $0.contains("m1") ? Failure(.deadLetter, label: "bad", message: "no") : nil } }
+        let letters = try await process(8)
+        #expect(letters.map(\.message.offset).sorted() == [1, 6])
+        #expect(handler.applied.keys.sorted() == ["m0", "m2", "m3", "m4", "m5", "m7"])
+    }
+
+    @Test func aBatchOfRefusalsIsNoOutage() async throws {
+        handler.change { $0.refuses = { _ in true } }
+        #expect(try await process(20).count == 20)
+        #expect(handler.batches == [20])
+    }
+
+    @Test func theHandlerIsToldAfterTheDLQHasThem() async throws {
+        handler.change { $0.failure = { $0.contains("m1") ? Failure(.deadLetter, label: "bad", message: "no") : nil } }
+        let handler = handler
+        try await processor { letters in
+            #expect(letters.map(\.message.text) == ["m1"])
+            #expect(handler.told.isEmpty)
+        }.process(batch(4)) { false }
+        #expect(handler.told == ["m1"])
+    }
+
+    @Test func whatTheHandlerNeedsToEndTheirWorkIsWaitedForWithoutASecondLetter() async throws {
+        handler.change { $0.refuses = { $0 == "m1" } }
+        let calls = Count()
+        handler.change { $0.lastWord = { _ in calls.next() <= 4 ? Failure(.outage, label: "down", message: "away") : nil } }
+        #expect(try await process(4).count == 1)
+        #expect(handler.told == ["m1"])
+        #expect(handler.batches == [4])
+        #expect(control.status.phase != .paused)
+    }
+
+    @Test func aLastWordThatKeepsFailingDoesNotHoldUpThePartition() async throws {
+        handler.change { $0.refuses = { $0 == "m1" } }
+        let calls = Count()
+        handler.change {
+            $0.lastWord = { _ in
+                _ = calls.next()
+                return Failure(.retry, label: "other", message: "no")
+            }
+        }
+        #expect(try await process(4).count == 1)
+        #expect(calls.current == 3)
+        #expect(handler.applied.count == 3)
     }
 
     @Test func aStaleBatchIsHandedBack() async throws {

@@ -76,6 +76,32 @@ struct MessageWorkerTests {
         cluster.broker?.kill()
     }
 
+    @Test func theHandlerEndsWhatIsGivenUpBeforeItIsCommitted() async throws {
+        let cluster = try await TestCluster.declared()
+        let producer = try cluster.producer()
+        let journal = Journal()
+        let isAway = Down(isDown: true)
+        let running = try RunningWorker.commands(
+            cluster, producer,
+            gaveUp: { messages in
+                for given in messages { journal.add("\(given.message.text): \(given.failure.label)") }
+                if isAway.isDown { throw Failure(.outage, label: "postgres", message: "away") }
+                journal.add("ended")
+            }
+        ) { _, _ in .deadLetter(Failure(.deadLetter, label: "bad", message: "no")) }
+        _ = try await producer.send(KafkaRecord(Topic.bookingCommands.name, "k", "never"))
+        #expect(await eventually(.seconds(20)) { journal.all.count >= 3 })
+        #expect(try await cluster.committed("expiry") == 0)
+        isAway.isDown = false
+        #expect(try await eventually { try await cluster.committed("expiry") == 1 })
+        #expect(Set(journal.all) == ["never: bad", "ended"])
+        #expect(journal.all.count { $0 == "ended" } == 1)
+        try await running.stop()
+        #expect(try await cluster.everything(in: .expiryDeadLetters).map(\.text) == ["never"])
+        await producer.shutdown(flush: .seconds(1))
+        cluster.broker?.kill()
+    }
+
     @Test func anOutagePausesEverythingAndBuriesNothing() async throws {
         let cluster = try await TestCluster.declared()
         let producer = try cluster.producer()

@@ -15,6 +15,9 @@ final class Projection: BatchHandler {
         var batches: [Int] = []
         var decodes: @Sendable (String) throws -> Bool = { _ in true }
         var failure: @Sendable ([String]) -> Failure? = { _ in nil }
+        var refuses: @Sendable (String) -> Bool = { _ in false }
+        var lastWord: @Sendable ([String]) -> Failure? = { _ in nil }
+        var told: [String] = []
         var pause: Duration = .zero
     }
 
@@ -32,22 +35,36 @@ final class Projection: BatchHandler {
         return try state.withLock { $0.decodes }(text) ? text : nil
     }
 
-    func apply(_ items: [BatchItem<String>]) async throws {
-        let (failure, pause) = state.withLock { state in
+    /// What it was told is given up.
+    var told: [String] { state.withLock { $0.told } }
+
+    func gaveUp(_ messages: [GivenUpMessage]) async throws {
+        let texts = messages.map(\.message.text)
+        if let failure = state.withLock({ $0.lastWord })(texts) { throw failure }
+        state.withLock { $0.told += texts }
+    }
+
+    func apply(_ items: [BatchItem<String>]) async throws -> [Refusal] {
+        let (failure, pause, refuses) = state.withLock { state in
             state.batches.append(items.count)
-            return (state.failure, state.pause)
+            return (state.failure, state.pause, state.refuses)
         }
         if pause > .zero { try await Task.sleep(for: pause) }
         if let failure = failure(items.map(\.value)) { throw failure }
+        let refused = items.indices.filter { refuses(items[$0].value) }
         state.withLock { state in
-            for item in items { state.applied[item.value, default: 0] += 1 }
+            for index in items.indices where !refused.contains(index) { state.applied[items[index].value, default: 0] += 1 }
         }
+        return refused.map { Refusal($0, Failure(.deadLetter, label: "refused", message: "no")) }
     }
 }
 
 /// A command handler made of a closure.
 struct Commands: MessageHandler {
     let body: @Sendable (KafkaMessage, Int) async throws -> MessageOutcome
+    var gaveUp: @Sendable ([GivenUpMessage]) async throws -> Void = { _ in }
+
+    func gaveUp(_ messages: [GivenUpMessage]) async throws { try await gaveUp(messages) }
 
     func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome {
         try await body(message, attempt)
@@ -89,12 +106,14 @@ struct RunningWorker {
 
     static func commands(
         _ cluster: TestCluster, _ producer: KafkaProducer, _ change: (inout WorkerConfiguration) -> Void = { _ in },
+        gaveUp: @escaping @Sendable ([GivenUpMessage]) async throws -> Void = { _ in },
         _ body: @escaping @Sendable (KafkaMessage, Int) async throws -> MessageOutcome
     ) throws -> RunningWorker {
         try RunningWorker(cluster, group: "expiry", topics: [.bookingCommands], producer) { configuration, registry in
             var configuration = configuration
             change(&configuration)
-            return try Worker(configuration: configuration, handler: Commands(body: body), producer: producer, registry: registry, logger: .quiet)
+            return try Worker(
+                configuration: configuration, handler: Commands(body: body, gaveUp: gaveUp), producer: producer, registry: registry, logger: .quiet)
         }
     }
 

@@ -34,7 +34,7 @@ local zoneID = id('zone_id')
 local zoneKey = 'zone:' .. tag .. zoneID
 local zone = redis.call('HMGET', zoneKey, 'available', 'held', 'sold', 'capacity', 'version')
 if not zone[1] then return { 'zone_missing' } end
-local userKey = 'user:' .. tag .. id('event_id') .. ':' .. hold[4]
+local userKey = 'user:' .. tag .. hold[4]
 local quantity = tonumber(string.match(fragment, '"quantity":(%d+)'))
 local floor = tonumber(redis.call('GET', 'epoch:' .. tag:sub(1, -2)) or 0) * 1000000
 local version = whole(math.max(tonumber(hold[2]), floor) + 1)
@@ -50,7 +50,7 @@ local value = '{' .. fragment .. ',"status":"' .. ARGV[3] .. '","actor":' .. act
 
 for index in string.gmatch(hold[5], '%d+') do redis.call('SETRANGE', 'seats:' .. tag .. zoneID, index, 'f') end
 redis.call('HSET', zoneKey, 'available', available, 'held', held, 'version', zoneVersion)
-redis.call('HINCRBY', userKey, 'count', whole(-quantity))
+redis.call('HINCRBY', userKey, 'n:' .. id('event_id'), whole(-quantity))
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'version', version, 'updated', nowText, 'by', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])

@@ -1,6 +1,6 @@
 -- Reserves seats for one user: everything or nothing, in one slot, in one call.
 --
--- KEYS   1 zone  2 user (per event)  3 hold  4 due  5 outbox  6 mine  7 seats  8 seat numbers  9 epoch
+-- KEYS   1 zone  2 user  3 hold  4 due  5 outbox  6 seats  7 seat numbers  8 epoch
 -- ARGV   1 booking id  2 event id  3 show id  4 quantity  5 body hash  6 hold (ms)  7 fragment  8 traceparent  9 tokens a minute
 --        10 burst  11 outbox limit (entries)  12 idempotency kept (ms)  13 age (years, or '')  14 idempotency key  15… seat ids
 -- Reply  { outcome, tokens left (thousandths, -1 before the rate was looked at), … }
@@ -18,11 +18,13 @@ local format = string.format
 -- Numbers go out as text that is made once: Redis would print each as a double, and that is slow.
 local function whole(number) return format('%d', number) end
 
--- The user's tickets, rate bucket and idempotency records of this event are fields of one key: each further key would cost more than they do.
+-- A user's tickets and rate bucket of each event and the idempotency records are fields of one key: each further key would cost more than they do.
+local tickets = 'n:' .. ARGV[2]
+local bucket = 'r:' .. ARGV[2]
 local record = 'i:' .. ARGV[14]
-local user = redis.call('HMGET', KEYS[2], 'count', 'tokens', 'at', record)
-if user[4] then
-  local hash, since, first = string.match(user[4], '^([^|]*)|(%d+)|(.*)$')
+local user = redis.call('HMGET', KEYS[2], tickets, bucket, record)
+if user[3] then
+  local hash, since, first = string.match(user[3], '^([^|]*)|(%d+)|(.*)$')
   if now - tonumber(since) < tonumber(ARGV[12]) then
     if hash ~= ARGV[5] then return { 'key_reused', -1 } end
     return { 'replayed', -1, first }
@@ -39,22 +41,30 @@ if not seated and named > 0 then return { 'seats_not_numbered', -1 } end
 if now < tonumber(zone[12]) or now >= tonumber(zone[13]) then return { 'sale_closed', -1, zone[12], zone[13] } end
 if redis.call('XLEN', KEYS[5]) >= tonumber(ARGV[11]) then return { 'outbox_full', -1 } end
 
--- A token bucket with continuous refill, inside the user's own key.
+-- A token bucket with continuous refill: thousandths of a token, and when they were counted.
 local count = tonumber(user[1] or 0)
 local perMs = tonumber(ARGV[9]) / 60000
 local burst = tonumber(ARGV[10])
 local left = burst * 1000
-if user[2] then left = math.min(left, math.floor(tonumber(user[2]) + math.max(0, now - tonumber(user[3])) * perMs * 1000)) end
+if user[2] then
+  local tokens, at = string.match(user[2], '^(%d+)|(%d+)$')
+  left = math.min(left, math.floor(tonumber(tokens) + math.max(0, now - tonumber(at)) * perMs * 1000))
+end
 if left < 1000 then return { 'rate_limited', left, math.ceil((1000 - left) / perMs / 1000) } end
 left = left - 1000
-local tokens = whole(left)
 local nowText = whole(now)
+local tokens = whole(left) .. '|' .. nowText
 
--- A refusal keeps only the bucket, and of a user who never had a ticket only until it is full again, so that a rush on a sold-out zone leaves
+-- The key stays until the last of its events is over.
+local function keepUntil(moment)
+  if redis.call('PEXPIRETIME', KEYS[2]) < moment then redis.call('PEXPIREAT', KEYS[2], whole(moment)) end
+end
+
+-- A refusal keeps only the bucket, and of a user who has nothing else only until it is full again, so that a rush on a sold-out zone leaves
 -- nothing behind.
 local function refuse(...)
-  redis.call('HSET', KEYS[2], 'tokens', tokens, 'at', nowText)
-  if not user[1] then redis.call('PEXPIRE', KEYS[2], whole(math.ceil((burst - left / 1000) / perMs) + 1)) end
+  redis.call('HSET', KEYS[2], bucket, tokens)
+  if not user[1] then keepUntil(now + math.ceil((burst - left / 1000) / perMs) + 1) end
   return { ... }
 end
 
@@ -68,18 +78,18 @@ local indexes = {}
 if seated then
   local ids = {}
   for i = 1, named do ids[i] = ARGV[14 + i] end
-  local numbers = redis.call('HMGET', KEYS[8], unpack(ids))
+  local numbers = redis.call('HMGET', KEYS[7], unpack(ids))
   local taken = {}
   for i = 1, named do
     if not numbers[i] then return refuse('seat_unknown', left, ids[i]) end
-    if redis.call('GETRANGE', KEYS[7], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = ids[i] end
+    if redis.call('GETRANGE', KEYS[6], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = ids[i] end
     indexes[i] = numbers[i]
   end
   if #taken > 0 then return refuse('seat_taken', left, table.concat(taken, ',')) end
 end
 
 -- From here on everything is written.
-local floor = tonumber(redis.call('GET', KEYS[9]) or 0) * 1000000
+local floor = tonumber(redis.call('GET', KEYS[8]) or 0) * 1000000
 local version = whole(floor + 1)
 local zoneVersion = whole(math.max(tonumber(zone[8]), floor) + 1)
 local held = whole(tonumber(zone[5]) + quantity)
@@ -94,19 +104,14 @@ local value = '{' .. fragment .. ',"status":"reserved","actor":"user","version":
   .. nowText .. ',"zone":{"capacity":' .. zone[7] .. ',"available":' .. available .. ',"held":' .. held .. ',"sold":' .. zone[6]
   .. ',"version":' .. zoneVersion .. '}}'
 
-for i = 1, #indexes do redis.call('SETRANGE', KEYS[7], indexes[i], 'h') end
+for i = 1, #indexes do redis.call('SETRANGE', KEYS[6], indexes[i], 'h') end
 redis.call('HSET', KEYS[1], 'available', available, 'held', held, 'version', zoneVersion)
 local answer = ARGV[1] .. '|' .. version .. '|' .. due .. '|' .. price .. '|' .. total .. '|' .. zone[10] .. '|' .. available
-redis.call('HSET', KEYS[2], 'count', whole(count + quantity), 'tokens', tokens, 'at', nowText, record, ARGV[5] .. '|' .. nowText .. '|' .. answer)
+redis.call('HSET', KEYS[2], tickets, whole(count + quantity), bucket, tokens, record, ARGV[5] .. '|' .. nowText .. '|' .. answer)
 -- A UUID is 36 characters, so a key's last part needs no search.
 redis.call('HSET', KEYS[3], 'status', 'reserved', 'version', version, 'due', due, 'updated', nowText, 'user', string.sub(KEYS[2], -36),
   'seats', table.concat(indexes, ','), 'fragment', fragment)
 redis.call('ZADD', KEYS[4], due, ARGV[1])
-redis.call('ZADD', KEYS[6], nowText, ARGV[1])
-if not user[1] then
-  -- The user's first ticket of the event: both keys get their time to live once.
-  redis.call('PEXPIREAT', KEYS[2], whole(tonumber(zone[16]) + 86400000))
-  redis.call('PEXPIRE', KEYS[6], '86400000')
-end
+if not user[1] then keepUntil(tonumber(zone[16]) + 86400000) end
 local entry = redis.call('XADD', KEYS[5], '*', 'type', 'booking.created.v1', 'key', ARGV[1], 'version', version, 'trace', ARGV[8], 'value', value)
 return { 'reserved', left, answer, entry, value }

@@ -3,6 +3,8 @@
 readonly minimum_swift="6.3"
 # Stores and brokers' tools, the C libraries that the product stands on, and what Swift itself needs to link.
 readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev kcat curl ca-certificates)
+# What only the tests need: the lag checker that reads the broker's groups, and Python for the other Kafka clients.
+readonly test_packages=(burrow python3-venv)
 readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libcurl4-openssl-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -39,9 +41,9 @@ require_swift_version() {
         die "Swift $found is too old; this needs $minimum_swift or later (https://www.swift.org/install/linux/)"
 }
 
-# Installs the Debian packages that are missing, having named them.
+# Installs the Debian packages that are missing, having named them; with those that are given.
 require_packages() {
-    local package wanted=("${product_packages[@]}" "${swift_packages[@]}")
+    local package wanted=("${product_packages[@]}" "${swift_packages[@]}" "$@")
     missing=()
     command -v dpkg-query >/dev/null ||
         die "this is not Debian; install what these packages hold, then build with swift build -c release: ${wanted[*]}"
@@ -66,9 +68,10 @@ raise_file_limit() {
     ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true
 }
 
+# Takes further Debian packages.
 require_all() {
     require_swift
-    require_packages
+    require_packages "$@"
     require_swift_version
     raise_file_limit
 }

@@ -21,9 +21,14 @@ struct Expiry {
 
     /// - Throws: an error that names the variable.
     init(_ settings: Settings) throws {
-        worker = WorkerConfiguration(
+        var worker = WorkerConfiguration(
             name: Self.group, group: Self.group, topics: [.bookingCommands],
             bootstrapServers: settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092"))
+        worker.instanceID = settings.optional("WORKER_INSTANCE_ID")
+        // A user waits for a cancel, so a batch is what comes within a moment; Redis is busy with one for some 10 ms.
+        worker.window = .milliseconds(10)
+        worker.maxMessages = 250
+        self.worker = worker
         var database = try PostgresConfiguration(url: settings.required("DATABASE_URL"))
         database.applicationName = Self.group
         database.poolSize = 4

@@ -20,6 +20,7 @@ struct InventorySync {
         var worker = WorkerConfiguration(
             name: Self.group, group: Self.group, topics: [.bookingEvents],
             bootstrapServers: settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092"))
+        worker.instanceID = settings.optional("WORKER_INSTANCE_ID")
         worker.window = .milliseconds(try settings.int("PROJECTION_WINDOW_MS", default: 1000, in: 1...5000))
         worker.maxMessages = try settings.int("PROJECTION_BATCH", default: 10_000, in: 1...100_000)
         worker.maxBytes = 64 << 20

@@ -19,11 +19,12 @@ struct ProjectionHandler: BatchHandler {
         return try BookingEvent(json: value)
     }
 
-    func apply(_ items: [BatchItem<BookingEvent>]) async throws {
+    func apply(_ items: [BatchItem<BookingEvent>]) async throws -> [Refusal] {
         var next: [KafkaTopicPartition: Int64] = [:]
         for item in items { next[item.message.topicPartition] = item.message.offset + 1 }
         try await projection.apply(items.map(\.value), next: next)
         let now = BookingEngine.wallClockMs()
         for item in items { endToEnd.recordMilliseconds(max(0, now - item.value.booking.updatedAt.ms)) }
+        return []
     }
 }

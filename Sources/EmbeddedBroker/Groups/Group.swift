@@ -1,3 +1,5 @@
+import NIOCore
+
 /// One consumer group: the classic membership protocol as a pure state machine.
 ///
 /// Time comes in as milliseconds of a steady clock; what must be sent or stored goes out as ``GroupAction``s. Answers that wait are named by tickets.
@@ -79,6 +81,25 @@ struct Group {
                     sessionTimeoutMs: member.sessionTimeoutMs, rebalanceTimeoutMs: member.rebalanceTimeoutMs, protocols: member.protocols,
                     assignment: member.assignment)
             })
+    }
+
+    /// Whether nobody ever was a member, and nobody is about to become one.
+    var isUnused: Bool { members.isEmpty && announced.isEmpty && generation == 0 }
+
+    /// Bytes that members made the broker keep.
+    var sizeBytes: Int {
+        members.reduce(0) { size, member in member.protocols.reduce(size + member.assignment.count) { $0 + $1.sizeBytes } }
+    }
+
+    /// Whether a member's subscription names `topic`; one that cannot be read counts as if it did.
+    func subscribes(to topic: String) -> Bool {
+        members.contains { member in
+            var reader = WireReader(ByteBuffer(bytes: member.protocols.first { $0.name == protocolName }?.metadata ?? []))
+            guard (try? reader.int16()) != nil, let topics = try? reader.array({ reader throws(BrokerError) in try reader.string() }) else {
+                return true
+            }
+            return topics.contains(topic)
+        }
     }
 
     // MARK: Joining

@@ -7,6 +7,8 @@ final class GroupCoordinator {
     private let pipeline: CommitPipeline
     private let initialDelayMs: Int64
     private(set) var groups: [String: Group] = [:]
+    private var sizes: [String: Int] = [:]
+    private var totalBytes = 0
     private var timers: [String: (due: Int64, task: Scheduled<Void>)] = [:]
     private var waiting: [Group.Ticket: Exchange] = [:]
     private var nextTicket = 1
@@ -20,6 +22,7 @@ final class GroupCoordinator {
         for (id, snapshot) in stateLog.state.groups {
             groups[id] = Group(snapshot: snapshot, initialDelayMs: initialDelayMs, now: now)
             schedule(id)
+            noteSize(id)
         }
     }
 
@@ -44,7 +47,8 @@ final class GroupCoordinator {
     /// Hands a join to its group; the answer follows.
     func join(_ groupID: String, _ request: GroupJoin, _ exchange: Exchange) {
         guard !groupID.isEmpty else { return answer(exchange, joined: GroupJoinAnswer(error: .invalidGroupID, memberID: request.memberID)) }
-        guard groups[groupID] != nil || groups.count < BrokerLimits.maxGroups else {
+        let bytes = request.protocols.reduce(0) { $0 + $1.sizeBytes }
+        guard groups[groupID] != nil || groups.count < BrokerLimits.maxGroups, totalBytes + bytes <= BrokerLimits.maxGroupBytes else {
             return answer(exchange, joined: GroupJoinAnswer(error: .groupMaxSizeReached, memberID: request.memberID))
         }
         let ticket = register(exchange)
@@ -53,6 +57,23 @@ final class GroupCoordinator {
         let actions = group.join(request, ticket: ticket, now: Clock.steadyMs())
         groups[groupID] = group
         perform(actions, groupID)
+        noteSize(groupID)
+    }
+
+    /// Bytes of the group's subscriptions and assignments count for all groups together; one that was only asked for is not kept.
+    private func noteSize(_ groupID: String) {
+        if groups[groupID]?.isUnused == true { groups[groupID] = nil }
+        let bytes = groups[groupID]?.sizeBytes ?? 0
+        totalBytes += bytes - (sizes[groupID] ?? 0)
+        sizes[groupID] = bytes > 0 ? bytes : nil
+    }
+
+    /// Forgets groups without members and offsets, as Apache Kafka does: nothing is left that they could go on with.
+    func removeEmpty() {
+        for (id, group) in groups where group.phase == .empty && group.nextDeadline == nil && offsets(of: id).isEmpty {
+            groups[id] = nil
+            pipeline.append([.groupDeleted(id)])
+        }
     }
 
     /// Hands a sync to its group; the answer follows.
@@ -64,6 +85,7 @@ final class GroupCoordinator {
                 memberID: memberID, instanceID: instanceID, generation: generation, assignments: assignments, ticket: ticket, now: now)
             ?? [.synced(ticket, .unknownMemberID, [])]
         perform(actions, groupID)
+        noteSize(groupID)
     }
 
     /// Takes a sign of life.
@@ -77,6 +99,7 @@ final class GroupCoordinator {
             return .unknownMemberID
         }
         perform(actions, groupID)
+        noteSize(groupID)
         return error
     }
 
@@ -96,8 +119,15 @@ final class GroupCoordinator {
         guard let group = group(groupID) else { return .groupIDNotFound }
         guard group.phase == .empty else { return .nonEmptyGroup }
         groups[groupID] = nil
+        noteSize(groupID)
         timers.removeValue(forKey: groupID)?.task.cancel()
         return .none
+    }
+
+    /// Stops the clock: nobody is given up any more.
+    func stop() {
+        for timer in timers.values { timer.task.cancel() }
+        timers.removeAll()
     }
 
     // MARK: Actions and time
@@ -163,5 +193,6 @@ final class GroupCoordinator {
         timers[groupID] = nil
         let actions = groups[groupID]?.tick(now: Clock.steadyMs()) ?? []
         perform(actions, groupID)
+        noteSize(groupID)
     }
 }

@@ -1,7 +1,7 @@
 /// What one partition knows of its idempotent producers: the last five batches of each (KIP-98).
 ///
 /// Rebuilt at start from the batch headers in the log, so that a retry across a restart is still recognised.
-struct ProducerWindows {
+struct ProducerWindows: Sendable {
     /// Batches remembered per producer: as many as an idempotent producer may have in flight.
     static let batchesPerProducer = 5
     /// Producers remembered per partition; the longest silent ones go first.
@@ -15,20 +15,22 @@ struct ProducerWindows {
         case refuse(ErrorCode)
     }
 
-    private struct Batch {
+    private struct Batch: Sendable {
         let firstSequence: Int32
         let lastSequence: Int32
         let baseOffset: Int64
         let lastOffset: Int64
     }
 
-    private struct Window {
+    private struct Window: Sendable {
         var epoch: Int16
         var batches: [Batch] = []
         var lastOffset: Int64 { batches.last?.lastOffset ?? -1 }
     }
 
     private var windows: [Int64: Window] = [:]
+
+    init() {}
 
     /// Producers remembered.
     var count: Int { windows.count }
@@ -67,6 +69,36 @@ struct ProducerWindows {
         for (id, var window) in windows where window.lastOffset >= offset {
             window.batches.removeAll { $0.baseOffset >= offset }
             windows[id] = window.batches.isEmpty ? nil : window
+        }
+    }
+
+    // MARK: Checkpoints
+
+    /// Appends all of it.
+    func encode(to writer: inout WireWriter) {
+        writer.array(windows) { writer, entry in
+            writer.int64(entry.key)
+            writer.int16(entry.value.epoch)
+            writer.array(entry.value.batches) { writer, batch in
+                writer.int32(batch.firstSequence)
+                writer.int32(batch.lastSequence)
+                writer.int64(batch.baseOffset)
+                writer.int64(batch.lastOffset)
+            }
+        }
+    }
+
+    /// Reads what ``encode(to:)`` wrote.
+    init(from reader: inout WireReader) throws(BrokerError) {
+        for _ in 0..<(try reader.count()) {
+            let id = try reader.int64()
+            let epoch = try reader.int16()
+            let batches = try reader.array { reader throws(BrokerError) in
+                Batch(
+                    firstSequence: try reader.int32(), lastSequence: try reader.int32(), baseOffset: try reader.int64(),
+                    lastOffset: try reader.int64())
+            }
+            windows[id] = Window(epoch: epoch, batches: batches)
         }
     }
 

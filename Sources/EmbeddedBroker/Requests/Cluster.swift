@@ -1,4 +1,4 @@
-/// Keys 3, 10, 18 and 22: what a client asks before it starts.
+/// Keys 3, 10, 18, 22 and 60: what a client asks before it starts.
 extension Broker {
     /// Key 18, also as the answer to a version that is not known.
     func replyApiVersions(_ exchange: Exchange, error: ErrorCode, version: Int16) {
@@ -34,7 +34,8 @@ extension Broker {
                 if create(name, partitions: configuration.defaultPartitions, configuration: .standard) { created = true }
             }
         }
-        let wanted = names ?? topics.keys.sorted()
+        // Each name once, as Apache Kafka answers: a small request must not ask for a huge answer.
+        let wanted = names?.unique() ?? topics.keys.sorted()
         let answer = { [self] (_: ErrorCode) in
             exchange.reply(capacity: 1_024) { writer in self.writeMetadata(wanted, version: version, to: &writer) }
         }
@@ -54,14 +55,38 @@ extension Broker {
             let topic = topics[name]
             writer.error(topic != nil ? .none : Topic.isValid(name: name) ? .unknownTopicOrPartition : .invalidTopic)
             writer.string(name)
-            if version >= 1 { writer.bool(false) }
+            if version >= 1 { writer.bool(name == OffsetsTopic.name) }
             writer.array(topic?.partitions ?? []) { writer, partition in
                 writer.error(.none)
                 writer.int32(partition.index)
                 writer.int32(Self.nodeID)
+                if version >= 7 { writer.int32(-1) }
                 writer.array([Self.nodeID]) { $0.int32($1) }
                 writer.array([Self.nodeID]) { $0.int32($1) }
+                if version >= 5 { writer.count(0) }
             }
+            if version >= 8 { writer.int32(Int32.min) }
+        }
+        if version >= 8 { writer.int32(Int32.min) }
+    }
+
+    /// Key 60 (KIP-700): the one node.
+    func replyDescribeCluster(_ exchange: Exchange) {
+        exchange.reply { writer in
+            writer.noThrottle()
+            writer.error(.none)
+            writer.compactNullableString(nil)
+            writer.compactNullableString(stateLog.state.clusterID)
+            writer.int32(Self.nodeID)
+            writer.count(1, compact: true)
+            writer.int32(Self.nodeID)
+            writer.compactNullableString(advertised.host)
+            writer.int32(Int32(advertised.port))
+            writer.compactNullableString(nil)
+            writer.noTags()
+            // Operations that this client is authorized to: not known, there are no ACLs.
+            writer.int32(Int32.min)
+            writer.noTags()
         }
     }
 

@@ -76,7 +76,8 @@ extension Broker {
         answerFetch(waiter.exchange, waiter.request, available: available)
     }
 
-    private func answerFetch(_ exchange: Exchange, _ request: FetchRequest, available: Int) {
+    /// Answers with what is in memory; when a part of it is on the disk, has it read on another thread first. The second time, `waits` is set.
+    private func answerFetch(_ exchange: Exchange, _ request: FetchRequest, available: Int, waits: Bool = false) {
         let version = exchange.version
         let overhead = request.topics.reduce(64) { $0 + $1.name.utf8.count + 8 + $1.parts.count * 48 }
         var writer = answerBuffers.writer(capacity: Exchange.prefixBytes + overhead + min(available, request.maxBytes))
@@ -88,24 +89,48 @@ extension Broker {
         }
         var budget = request.maxBytes
         var isFirst = true
+        var cold: [LogSpan] = []
         writer.array(request.topics) { writer, topic in
             let known = topics[topic.name]
             writer.string(topic.name)
             writer.array(topic.parts) { writer, part in
                 let log = known?.partition(part.index)
-                let count = write(part, of: log, version: version, maxBytes: min(part.maxBytes, budget), atLeastOne: isFirst, to: &writer)
-                if count > 0 { isFirst = false }
-                budget = max(0, budget - count)
+                let maxBytes = min(part.maxBytes, budget)
+                var count = write(part, of: log, version: version, maxBytes: maxBytes, atLeastOne: isFirst, waits: waits, to: &writer)
+                if count == nil, let span = log?.span(from: part.offset, maxBytes: maxBytes) {
+                    cold.append(span)
+                    count = maxBytes
+                }
+                if let count, count > 0 { isFirst = false }
+                budget = max(0, budget - (count ?? 0))
             }
+        }
+        guard cold.isEmpty else {
+            answerBuffers.giveBack(writer.buffer)
+            return load(cold, for: exchange) { [self] in answerFetch(exchange, request, available: available, waits: true) }
         }
         exchange.send(&writer)
         answerBuffers.giveBack(writer.buffer)
     }
 
-    /// Writes one partition's part and returns the bytes of records in it.
+    /// Has `spans` read on the reader's thread, and goes on when they are in memory. Meanwhile nothing more is taken from the connection.
+    func load(_ spans: [LogSpan], for exchange: Exchange, then goOn: @escaping () -> Void) {
+        exchange.isBusy = true
+        let goOn = NIOLoopBound(goOn, eventLoop: loop.nonisolated())
+        let exchange = NIOLoopBound(exchange, eventLoop: loop.nonisolated())
+        reader.submit {
+            for span in spans { span.load() }
+            goOn.eventLoop.execute {
+                exchange.value.isBusy = false
+                if exchange.value.connection != nil { goOn.value() }
+            }
+        }
+    }
+
+    /// Writes one partition's part and returns the bytes of records in it, or nil when they must be read from the disk first.
     private func write(
-        _ part: FetchRequest.Part, of log: PartitionLog?, version: Int16, maxBytes: Int, atLeastOne: Bool, to writer: inout WireWriter
-    ) -> Int {
+        _ part: FetchRequest.Part, of log: PartitionLog?, version: Int16, maxBytes: Int, atLeastOne: Bool, waits: Bool, to writer: inout WireWriter
+    ) -> Int? {
         var error = ErrorCode.none
         if let log {
             if part.offset < log.startOffset || part.offset > log.highWatermark { error = .offsetOutOfRange }
@@ -127,12 +152,13 @@ extension Broker {
         guard let log, error == .none, maxBytes > 0 || atLeastOne else { return 0 }
         let start = writer.buffer.writerIndex
         do throws(BrokerError) {
-            try log.read(from: part.offset, maxBytes: maxBytes, atLeastOne: atLeastOne, into: &writer.buffer)
+            try log.read(from: part.offset, maxBytes: maxBytes, atLeastOne: atLeastOne, waits: waits, into: &writer.buffer)
         } catch {
+            writer.buffer.moveWriterIndex(to: start)
+            if error.code == .notCached { return nil }
             logger.error(
                 "records not readable",
                 metadata: ["kafka.topic": "\(log.topic)", "kafka.partition": "\(log.index)", "kafka.offset": "\(part.offset)", "error": "\(error)"])
-            writer.buffer.moveWriterIndex(to: start)
             writer.buffer.setInteger(ErrorCode.kafkaStorageError.rawValue, at: errorPosition)
         }
         let count = writer.buffer.writerIndex - start

@@ -67,7 +67,7 @@ extension Broker {
     /// Key 15.
     func handleDescribeGroups(_ exchange: Exchange, _ reader: inout WireReader) throws(BrokerError) {
         let version = exchange.version
-        let names = try reader.array { reader throws(BrokerError) in try reader.string() }
+        let names = try reader.array { reader throws(BrokerError) in try reader.string() }.unique()
         exchange.reply(capacity: 1_024) { writer in
             if version >= 1 { writer.noThrottle() }
             writer.array(names) { writer, name in
@@ -107,7 +107,11 @@ extension Broker {
     func handleDeleteGroups(_ exchange: Exchange, _ reader: inout WireReader) throws(BrokerError) {
         let names = try reader.array { reader throws(BrokerError) in try reader.string() }
         let results = names.map { ($0, groups.delete($0)) }
-        let records = results.filter { $0.1 == .none }.map { StateRecord.groupDeleted($0.0) }
+        let records = results.filter { $0.1 == .none }.flatMap { group, _ in
+            groups.offsets(of: group).keys.map { StateRecord.offsetDeleted(group: group, topic: $0.topic, partition: $0.partition) } + [
+                .groupDeleted(group)
+            ]
+        }
         let answer = { (storeError: ErrorCode) in
             exchange.reply { writer in
                 writer.noThrottle()
@@ -117,6 +121,6 @@ extension Broker {
                 }
             }
         }
-        if records.isEmpty { answer(.none) } else { pipeline.append(records, done: answer) }
+        if records.isEmpty { answer(.none) } else { store(offsets: records, done: answer) }
     }
 }

@@ -19,6 +19,8 @@ extension Broker {
                 let records = try reader.nullableBytes() ?? ByteBuffer()
                 if transactionalID != nil {
                     produce.add(index, error: .transactionalIDAuthorizationFailed)
+                } else if name == OffsetsTopic.name {
+                    produce.add(index, error: .invalidTopic)
                 } else if let partition = topic?.partition(index) {
                     store(records, in: partition, for: produce, nowMs: nowMs)
                 } else {

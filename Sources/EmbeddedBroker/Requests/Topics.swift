@@ -79,6 +79,7 @@ extension Broker {
         let names = try reader.array { reader throws(BrokerError) in try reader.string() }
         var directories: [String] = []
         let results = names.map { name in
+            if name == OffsetsTopic.name { return TopicResult(name: name, error: .invalidTopic) }
             guard let topic = topics.removeValue(forKey: name) else { return TopicResult(name: name, error: .unknownTopicOrPartition) }
             directories.append(topic.directory)
             var records: [StateRecord] = [.topicDeleted(name: name)]

@@ -19,27 +19,31 @@ final class Broker {
     /// Where clients are told to connect; set once the port is known.
     var advertised = HostPort(host: "", port: 0)
 
+    /// Reads what is not in the page cache, so that the event loop never waits for it.
+    let reader: DiskThread
     /// Memory for large fetch answers.
     var answerBuffers = AnswerBuffers()
 
     private var connections: [ObjectIdentifier: Connection] = [:]
+    private var heldMemory = HeldMemory()
     private var readyWaiters: [FetchWaiter] = []
     private var wasOverloaded = false
 
     init(
         configuration: BrokerConfiguration, loop: NIOIsolatedEventLoop, logger: Logger, stateLog: StateLog, pipeline: CommitPipeline,
-        topics: [String: Topic], producerIDs: ProducerIDs
+        reader: DiskThread, topics: [String: Topic], producerIDs: ProducerIDs
     ) {
         self.configuration = configuration
         self.loop = loop
         self.logger = logger
         self.stateLog = stateLog
         self.pipeline = pipeline
+        self.reader = reader
         self.topics = topics
         self.producerIDs = producerIDs
         groups = GroupCoordinator(loop: loop, stateLog: stateLog, pipeline: pipeline, initialDelayMs: configuration.initialRebalanceDelayMs)
-        pipeline.onReadable = { [unowned self] partition, bytes in self.readable(partition, bytes: bytes) }
-        pipeline.onRoundEnd = { [unowned self] in self.roundEnded() }
+        pipeline.onReadable = { [weak self] partition, bytes in self?.readable(partition, bytes: bytes) }
+        pipeline.onRoundEnd = { [weak self] in self?.roundEnded() }
     }
 
     /// The partition with this name, or nil.
@@ -68,11 +72,30 @@ final class Broker {
     /// Lets a connection go.
     func closed(_ connection: Connection) {
         connections[ObjectIdentifier(connection)] = nil
+        heldMemory.note(connection, bytes: 0, hasProgressed: false)
+    }
+
+    /// A connection holds this much of requests that are not complete and answers that are not read.
+    func holds(_ connection: Connection, bytes: Int, hasProgressed: Bool) {
+        heldMemory.note(connection, bytes: bytes, hasProgressed: hasProgressed)
+        while let victim = heldMemory.victim() {
+            logger.warning(
+                "connection closed: too much is held", metadata: ["bytes": "\(heldMemory.total)", "client.address": "\(victim.remoteHost)"])
+            heldMemory.note(victim, bytes: 0, hasProgressed: false)
+            victim.close()
+        }
     }
 
     /// A connection sent something that is no request.
     func refused(_ connection: Connection, _ error: BrokerError) {
         logger.debug("connection closed", metadata: ["error": "\(error)", "client.address": "\(connection.remoteHost)"])
+    }
+
+    /// Leaves everything on disk; see ``CommitPipeline/close(_:)``.
+    func close() -> BrokerError? {
+        groups.stop()
+        reader.stop()
+        return pipeline.close(topics.values.flatMap(\.partitions))
     }
 
     /// Closes every connection.
@@ -119,6 +142,7 @@ final class Broker {
                 }
             }
         }
+        groups.removeEmpty()
         loop.scheduleTask(in: .milliseconds(configuration.retentionCheckMs)) { [weak self] in self?.keepRetention() }
     }
 }

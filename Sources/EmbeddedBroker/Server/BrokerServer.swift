@@ -76,7 +76,7 @@ struct BrokerServer: Service {
         }
         let failure = try await loop.submit {
             broker.value.closeConnections()
-            return broker.value.pipeline.close()
+            return broker.value.close()
         }.get()
         if let failure { throw failure }
     }

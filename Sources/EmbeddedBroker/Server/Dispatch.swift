@@ -36,6 +36,7 @@ extension Broker {
         case .deleteGroups: try handleDeleteGroups(exchange, &reader)
         case .incrementalAlterConfigs: try handleIncrementalAlterConfigs(exchange, &reader)
         case .offsetDelete: try handleOffsetDelete(exchange, &reader)
+        case .describeCluster: replyDescribeCluster(exchange)
         }
     }
 }

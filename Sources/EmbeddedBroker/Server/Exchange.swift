@@ -9,6 +9,8 @@ final class Exchange {
     private(set) var connection: Connection?
     /// The finished answer: nil while it is worked on, empty when the request wants none.
     private(set) var answer: ByteBuffer?
+    /// Its records are being read from the disk: nothing more is taken from this connection meanwhile.
+    var isBusy = false
     /// Ends a wait early, because another request is behind this one.
     var hurry: (() -> Void)?
     /// Called when the connection closes first.
@@ -82,6 +84,6 @@ final class Exchange {
         hurry = nil
         abandoned = nil
         self.connection = nil
-        connection.answersReady()
+        connection.answerReady(bytes: buffer.readableBytes)
     }
 }

@@ -14,6 +14,8 @@ struct FrameSplitter {
 
     /// Bytes held of frames that are not complete, or not asked for yet.
     var heldBytes: Int { buffer.readableBytes }
+    /// Bytes of memory that these take.
+    var capacity: Int { buffer.readableBytes == 0 ? 0 : buffer.capacity }
 
     /// Takes bytes in.
     mutating func feed(_ bytes: ByteBuffer) {

@@ -6,6 +6,8 @@ struct BatchScanner: ~Copyable {
     static let lookupSize = 32 * 1_024
 
     private let file: LogFile
+    /// Whether a read may wait for the disk.
+    private let waits: Bool
     private let end: Int64
     private var buffer: UnsafeMutableRawBufferPointer
     /// The file position of the first byte in `buffer`, and how many bytes of it are valid.
@@ -15,8 +17,9 @@ struct BatchScanner: ~Copyable {
     private(set) var position: Int64
 
     /// Walks from `position`, which must be the start of a batch, to `end`.
-    init(file: LogFile, from position: Int64, to end: Int64, chunk: Int) {
+    init(file: LogFile, from position: Int64, to end: Int64, chunk: Int, waits: Bool = true) {
         self.file = file
+        self.waits = waits
         self.position = position
         self.end = end
         buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk, alignment: 16)
@@ -57,7 +60,9 @@ struct BatchScanner: ~Copyable {
         }
         bufferStart = position
         let wanted = Int(min(Int64(buffer.count), end - position))
-        bufferCount = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+        let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        bufferCount = 0
+        bufferCount = waits ? try file.read(into: target, at: position) : try file.readCached(into: target, at: position)
         return bufferCount >= count
     }
 }

@@ -164,7 +164,7 @@ struct CommitJournal: Sendable {
         if let failure { throw failure }
         var journal: (epoch: UInt64, entries: [Entry])?
         while let frame = nextFrame(&buffer), journal == nil || journal?.epoch == frame.epoch {
-            var reader = WireReader(frame.payload)
+            var reader = WireReader(trusted: frame.payload)
             let entries = try reader.array { reader throws(BrokerError) in
                 Entry(path: try reader.string(), position: try reader.int64(), bytes: try reader.nullableBytes() ?? ByteBuffer())
             }

@@ -10,6 +10,8 @@ final class CommitPipeline {
     private let policy: SyncPolicy
     private let stateLog: StateLog
     private let thread = WriterThread(name: "log-writer")
+    private let checkpoints: DiskThread
+    private var checkpointIsUnderWay = false
 
     /// Called for each partition with new readable bytes.
     var onReadable: ((PartitionLog, Int) -> Void)?
@@ -40,6 +42,7 @@ final class CommitPipeline {
         self.loop = loop
         self.policy = policy
         self.stateLog = stateLog
+        checkpoints = try DiskThread(name: "log-checkpoints")
         try thread.start(journal: policy == .always ? CommitJournal(directory: dataDirectory) : nil)
     }
 
@@ -122,6 +125,7 @@ final class CommitPipeline {
         for partition in partitionsUnderWay {
             let gained = partition.finish(outcome)
             if gained > 0 { onReadable?(partition, gained) }
+            if !checkpointIsUnderWay, let due = partition.takeCheckpoint() { write(due.checkpoint, of: due.file) }
         }
         partitionsUnderWay.removeAll(keepingCapacity: true)
         let waiters = stateWaitersUnderWay
@@ -144,6 +148,21 @@ final class CommitPipeline {
     }
 
     // MARK: Durability in the background
+
+    /// One at a time; a partition whose turn it is not is asked again after its next round.
+    private func write(_ checkpoint: SegmentCheckpoint, of file: LogFile) {
+        checkpointIsUnderWay = true
+        let me = NIOLoopBound(self, eventLoop: loop.nonisolated())
+        checkpoints.submit {
+            var failure: BrokerError?
+            do throws(BrokerError) { try checkpoint.write(for: file) } catch { failure = error }
+            me.eventLoop.execute { [failure] in
+                me.value.checkpointIsUnderWay = false
+                // Without its checkpoint a segment is read from the start, which is no harm; a sync that failed is.
+                if let failure, failure.code == .sync { me.value.onFatal?(failure) }
+            }
+        }
+    }
 
     private func scheduleSync() {
         guard case .interval(let ms) = policy, !syncIsScheduled, !unsynced.isEmpty else { return }
@@ -171,9 +190,17 @@ final class CommitPipeline {
         return round
     }
 
-    /// Writes what is left, makes all of it durable and ends the thread. Call it once, when no more requests come and ``isIdle`` holds.
-    func close() -> BrokerError? {
-        let failure = thread.stop()
-        return failure ?? takeUnsynced().perform(sync: true).fatal
+    /// Makes all that was written durable, leaves checkpoints for a quick start, and ends the threads. Call it once, when no more requests come and
+    /// ``isIdle`` holds.
+    func close(_ partitions: [PartitionLog]) -> BrokerError? {
+        checkpoints.stop()
+        let failure = thread.stop() ?? takeUnsynced().perform(sync: true).fatal
+        if let failure { return failure }
+        for partition in partitions {
+            while let due = partition.takeCheckpoint(isLast: true) {
+                do throws(BrokerError) { try due.checkpoint.write(for: due.file) } catch { if error.code == .sync { return error } }
+            }
+        }
+        return nil
     }
 }

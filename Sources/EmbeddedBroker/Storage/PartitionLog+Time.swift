@@ -4,10 +4,11 @@ extension PartitionLog {
     ///
     /// Exact for batches that are not compressed. Of a compressed batch the first offset is answered, which may be earlier than the record looked for
     /// but never later: the records inside are opaque here.
-    func firstOffset(at timestamp: Int64) throws(BrokerError) -> (offset: Int64, timestamp: Int64)? {
+    func firstOffset(at timestamp: Int64, waits: Bool = true) throws(BrokerError) -> (offset: Int64, timestamp: Int64)? {
         for segment in segments where segment.maxTimestamp >= timestamp && segment.committedSize > 0 {
             var scanner = BatchScanner(
-                file: segment.file, from: segment.position(beforeTimestamp: timestamp), to: segment.committedSize, chunk: BatchScanner.lookupSize)
+                file: segment.file, from: segment.position(beforeTimestamp: timestamp), to: segment.committedSize, chunk: BatchScanner.lookupSize,
+                waits: waits)
             while let header = try scanner.header() {
                 if header.maxTimestamp >= timestamp, header.lastOffset >= startOffset {
                     let exact =
@@ -19,6 +20,14 @@ extension PartitionLog {
             }
         }
         return nil
+    }
+
+    /// The part of a file where ``firstOffset(at:waits:)`` begins to look.
+    func span(atTimestamp timestamp: Int64) -> LogSpan? {
+        guard let segment = segments.first(where: { $0.maxTimestamp >= timestamp && $0.committedSize > 0 }) else { return nil }
+        let start = segment.position(beforeTimestamp: timestamp)
+        let count = Segment.indexInterval + configuration.maxMessageBytes
+        return LogSpan(file: segment.file, start: start, end: min(segment.committedSize, start + Int64(count)))
     }
 
     /// Removes segments that the topic's retention lets go, oldest first, and returns how many.
@@ -41,43 +50,12 @@ extension PartitionLog {
             try roll(nowMs: nowMs)
             try Directory.sync(directory)
         }
-        for segment in segments.prefix(expired) { Directory.remove(segment.file.path) }
+        for segment in segments.prefix(expired) {
+            Directory.remove(segment.file.path)
+            Directory.remove(SegmentCheckpoint.path(ofSegment: segment.file.path))
+        }
         segments.removeFirst(expired)
         startOffset = max(startOffset, segments.first?.baseOffset ?? startOffset)
         return expired
-    }
-}
-
-/// Walks the records inside a batch that is not compressed.
-enum RecordWalk {
-    /// The first record at or after `timestamp` and not before offset `from`.
-    static func first(
-        in batch: UnsafeRawBufferPointer, header: BatchHeader, atOrAfter timestamp: Int64, from: Int64
-    ) -> (offset: Int64, timestamp: Int64)? {
-        guard !header.isCompressed else { return nil }
-        var position = BatchHeader.size
-        for _ in 0..<header.recordCount {
-            guard let length = varint(batch, &position), length >= 0, Int(length) <= batch.count - position else { return nil }
-            let end = position + Int(length)
-            position += 1
-            guard let timestampDelta = varint(batch, &position), let offsetDelta = varint(batch, &position) else { return nil }
-            let found = (offset: header.baseOffset &+ offsetDelta, timestamp: header.baseTimestamp &+ timestampDelta)
-            if found.timestamp >= timestamp, found.offset >= from { return found }
-            position = end
-        }
-        return nil
-    }
-
-    /// A zig-zag varint of at most 64 bits.
-    private static func varint(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Int64? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard position < bytes.count else { return nil }
-            let byte = bytes[position]
-            position += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
-        }
-        return nil
     }
 }

@@ -168,22 +168,31 @@ final class PartitionLog {
 
     /// Appends whole batches from the one that holds `offset` on to `buffer`: at most `maxBytes`, but always one batch when `atLeastOne` is set.
     ///
-    /// `offset` must lie between ``startOffset`` and ``highWatermark``. Nothing is appended when there is nothing to read.
-    func read(from offset: Int64, maxBytes: Int, atLeastOne: Bool, into buffer: inout ByteBuffer) throws(BrokerError) {
+    /// `offset` must lie between ``startOffset`` and ``highWatermark``. Nothing is appended when there is nothing to read. Without `waits`, what is not in the
+    /// page cache is ``BrokerError/Code/notCached``.
+    func read(from offset: Int64, maxBytes: Int, atLeastOne: Bool, waits: Bool = true, into buffer: inout ByteBuffer) throws(BrokerError) {
         guard offset < highWatermark, let segment = segment(holding: offset) else { return }
-        let position = try position(of: offset, in: segment)
+        let position = try position(of: offset, in: segment, waits: waits)
         let available = Int(segment.committedSize - position)
         guard available >= BatchHeader.size else {
             throw BrokerError(.storage, operation: "read a batch", message: "\(segment.file.path) is damaged from byte \(position) on")
         }
         // At least a header is read, to know how long the first batch is.
-        var count = try append(from: segment, at: position, count: min(max(maxBytes, BatchHeader.size), available), to: &buffer)
+        var count = try append(from: segment, at: position, count: min(max(maxBytes, BatchHeader.size), available), waits: waits, to: &buffer)
         if count.whole == 0, atLeastOne, let first = count.first, first <= available {
             buffer.moveWriterIndex(to: buffer.writerIndex - count.read)
-            count = try append(from: segment, at: position, count: first, to: &buffer)
+            count = try append(from: segment, at: position, count: first, waits: waits, to: &buffer)
         }
         buffer.moveWriterIndex(to: buffer.writerIndex - (count.read - count.whole))
         if count.whole > 0 { remember(ReadHint(offset: count.nextOffset, segmentBase: segment.baseOffset, position: position + Int64(count.whole))) }
+    }
+
+    /// The part of a file that ``read(from:maxBytes:atLeastOne:waits:into:)`` would look at, or a little more.
+    func span(from offset: Int64, maxBytes: Int) -> LogSpan? {
+        guard let segment = segment(holding: offset) else { return nil }
+        let start = segment.position(before: offset)
+        let count = Segment.indexInterval + max(maxBytes, configuration.maxMessageBytes)
+        return LogSpan(file: segment.file, start: start, end: min(segment.committedSize, start + Int64(count)))
     }
 
     /// Bytes from `offset` on, at most one index interval too many; for deciding whether a fetch has enough.
@@ -203,7 +212,7 @@ final class PartitionLog {
 
     /// Reads `count` bytes, and says how many of them are whole batches, how long the first is, and which offset follows.
     private func append(
-        from segment: Segment, at position: Int64, count: Int, to buffer: inout ByteBuffer
+        from segment: Segment, at position: Int64, count: Int, waits: Bool, to buffer: inout ByteBuffer
     ) throws(BrokerError) -> (read: Int, whole: Int, first: Int?, nextOffset: Int64) {
         var failure: BrokerError?
         var whole = 0
@@ -212,7 +221,7 @@ final class PartitionLog {
         let read = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
             let slice = UnsafeMutableRawBufferPointer(rebasing: target[..<count])
             do throws(BrokerError) {
-                let read = try segment.file.read(into: slice, at: position)
+                let read = waits ? try segment.file.read(into: slice, at: position) : try segment.file.readCached(into: slice, at: position)
                 while let header = BatchHeader(UnsafeRawBufferPointer(rebasing: slice[whole..<read])), header.totalSize >= BatchHeader.size {
                     if first == nil { first = header.totalSize }
                     guard whole + header.totalSize <= read else { break }
@@ -234,10 +243,10 @@ final class PartitionLog {
         segments.last { $0.baseOffset <= offset }
     }
 
-    private func position(of offset: Int64, in segment: Segment) throws(BrokerError) -> Int64 {
+    private func position(of offset: Int64, in segment: Segment, waits: Bool) throws(BrokerError) -> Int64 {
         for hint in readHints where hint.offset == offset && hint.segmentBase == segment.baseOffset { return hint.position }
         var scanner = BatchScanner(
-            file: segment.file, from: segment.position(before: offset), to: segment.committedSize, chunk: BatchScanner.lookupSize)
+            file: segment.file, from: segment.position(before: offset), to: segment.committedSize, chunk: BatchScanner.lookupSize, waits: waits)
         while let header = try scanner.header(), header.lastOffset < offset { scanner.skip(header) }
         return scanner.position
     }

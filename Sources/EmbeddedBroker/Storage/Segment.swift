@@ -8,7 +8,7 @@ final class Segment {
     static let indexInterval = 16 * 1_024
 
     /// Where a batch lies, and the highest timestamp in front of it.
-    struct IndexEntry {
+    struct IndexEntry: Sendable {
         let offset: Int64
         let position: Int64
         let maxTimestampBefore: Int64
@@ -20,10 +20,14 @@ final class Segment {
     private(set) var size: Int64 = 0
     /// Bytes that may be read: written and, where the policy says so, durable.
     var committedSize: Int64 = 0
+    /// Bytes that a checkpoint on disk, or on its way there, speaks for.
+    var checkpointedSize: Int64 = 0
+    /// Recovery found damage: the file stays as it is, and gets no checkpoint that would hide it.
+    var isDamaged = false
     private(set) var maxTimestamp: Int64 = -1
     private(set) var index: [IndexEntry] = []
     /// When the segment was begun, in milliseconds since 1970.
-    let createdAtMs: Int64
+    private(set) var createdAtMs: Int64
 
     init(baseOffset: Int64, file: LogFile, createdAtMs: Int64) {
         self.baseOffset = baseOffset
@@ -50,6 +54,15 @@ final class Segment {
         }
         size += Int64(header.totalSize)
         maxTimestamp = max(maxTimestamp, header.maxTimestamp)
+    }
+
+    /// Takes over what a checkpoint says, as if its batches had been read.
+    func restore(_ checkpoint: SegmentCheckpoint) {
+        size = checkpoint.size
+        checkpointedSize = checkpoint.size
+        maxTimestamp = checkpoint.maxTimestamp
+        createdAtMs = checkpoint.createdAtMs
+        index = checkpoint.index
     }
 
     /// Forgets everything from `committedSize` on, after a write that failed.

@@ -121,7 +121,7 @@ final class StateLog {
             guard length > 0, length <= maxPayloadBytes, bytes.count - start >= length else { break }
             let payload = UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
             guard Crc32c.of(payload) == crc else { break }
-            var reader = WireReader(ByteBuffer(bytes: payload))
+            var reader = WireReader(trusted: ByteBuffer(bytes: payload))
             state.apply(try StateRecord(from: &reader))
             recovery.records += 1
             position = start + length

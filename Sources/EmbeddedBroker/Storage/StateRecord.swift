@@ -188,4 +188,6 @@ struct GroupSnapshot: Equatable, Sendable {
 struct GroupProtocol: Equatable, Sendable {
     var name: String
     var metadata: [UInt8]
+
+    var sizeBytes: Int { name.utf8.count + metadata.count }
 }

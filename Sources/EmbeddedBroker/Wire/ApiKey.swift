@@ -24,6 +24,7 @@ enum ApiKey: Int16, CaseIterable, Sendable {
     case deleteGroups = 42
     case incrementalAlterConfigs = 44
     case offsetDelete = 47
+    case describeCluster = 60
 
     /// The versions listed in ApiVersions. All are served but Produce 0 to 2, which carry the message formats before record batches:
     /// they must be listed, because librdkafka turns gzip, snappy and lz4 off when Produce 0 is missing (2.0.2, `rdkafka_msgset_writer.c`).
@@ -32,7 +33,7 @@ enum ApiKey: Int16, CaseIterable, Sendable {
         case .produce: 0...7
         case .fetch: 4...11
         case .listOffsets: 0...2
-        case .metadata: 0...4
+        case .metadata: 0...8
         case .offsetCommit: 0...7
         case .offsetFetch: 0...7
         case .findCoordinator: 0...2
@@ -54,6 +55,7 @@ enum ApiKey: Int16, CaseIterable, Sendable {
         case .deleteGroups: 0...1
         case .incrementalAlterConfigs: 0...0
         case .offsetDelete: 0...0
+        case .describeCluster: 0...0
         }
     }
 
@@ -63,6 +65,7 @@ enum ApiKey: Int16, CaseIterable, Sendable {
         case .apiVersions: 3
         case .initProducerID: 2
         case .offsetFetch: 6
+        case .describeCluster: 0
         default: nil
         }
     }

@@ -50,9 +50,12 @@ struct BatchHeader: Sendable, Equatable {
 
     /// Whether lengths and counts agree with each other; says nothing about the checksum.
     var isConsistent: Bool {
-        magic == 2 && totalSize >= Self.size && lastOffsetDelta >= 0 && recordCount == lastOffsetDelta &+ 1 && baseOffset >= 0
+        magic == 2 && totalSize >= Self.size && hasConsistentCount && baseOffset >= 0
             && baseOffset <= Int64.max - Int64(Int32.max)
     }
+
+    /// Whether there is a record, and one for each offset.
+    private var hasConsistentCount: Bool { recordCount > 0 && lastOffsetDelta == recordCount - 1 }
 
     /// Whether the checksum of `batch`, which holds all of this batch and nothing else, is the one in the header.
     func checksumMatches(_ batch: UnsafeRawBufferPointer) -> Bool {
@@ -71,8 +74,9 @@ struct BatchHeader: Sendable, Equatable {
         if header.totalSize != batch.count { return .invalidRecord }
         if header.totalSize > maxBytes { return .messageTooLarge }
         if !header.checksumMatches(batch) { return .corruptMessage }
-        if header.lastOffsetDelta < 0 || header.recordCount != header.lastOffsetDelta &+ 1 { return .invalidRecord }
+        if !header.hasConsistentCount { return .invalidRecord }
         if header.isTransactional || header.isControl { return .invalidRecord }
+        if !header.isCompressed, !RecordWalk.isConsistent(batch, header: header) { return .invalidRecord }
         if header.producerID >= 0 && (header.baseSequence < 0 || header.producerEpoch < 0) { return .invalidRecord }
         return nil
     }

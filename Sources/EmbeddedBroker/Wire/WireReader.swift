@@ -5,9 +5,17 @@ import NIOCore
 /// Every length is checked against the bytes that are there, so a frame that lies is an error and never an allocation.
 struct WireReader {
     private var buffer: ByteBuffer
+    /// Array elements that this request may still announce.
+    private var elementsLeft = BrokerLimits.maxRequestElements
 
     init(_ buffer: ByteBuffer) {
         self.buffer = buffer
+    }
+
+    /// Reads what the broker itself wrote, however long its arrays are.
+    init(trusted buffer: ByteBuffer) {
+        self.buffer = buffer
+        elementsLeft = .max
     }
 
     /// Bytes not read yet.
@@ -66,6 +74,9 @@ struct WireReader {
         let count = compact ? Int(try varint()) - 1 : Int(try int32())
         if count == -1 { return nil }
         guard count >= 0, count <= remaining else { throw malformed("an array of \(count) elements in \(remaining) bytes") }
+        // A byte on the wire is many in memory, and more in the answer.
+        elementsLeft -= count
+        guard elementsLeft >= 0 else { throw malformed("more than \(BrokerLimits.maxRequestElements) elements") }
         return count
     }
 

@@ -1,27 +1,26 @@
 import Domain
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 /// Builds the answers of the API: `{"success":true,"data":…,"meta":…}`.
 enum Answer {
     /// A success whose data `write` writes as one value.
     static func success(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = HTTPFields(), data write: (inout JSONWriter) -> Void) -> Response {
-        envelope(status, headers: headers, data: write, meta: nil)
+        response(status, headers: headers, body: body(data: write))
     }
 
     /// One page of a list.
     static func page(_ page: Page, total: Int64, headers: HTTPFields = HTTPFields(), elements write: (inout JSONWriter) -> Void) -> Response {
-        envelope(.ok, headers: headers, data: { $0.array(write) }) {
+        let body = body(data: { $0.array(write) }) {
             $0.member("page", page.number)
             $0.member("per_page", page.size)
             $0.member("total", total)
         }
+        return response(.ok, headers: headers, body: body)
     }
 
-    private static func envelope(
-        _ status: HTTPResponse.Status, headers: HTTPFields, data write: (inout JSONWriter) -> Void, meta: ((inout JSONWriter) -> Void)?
-    ) -> Response {
+    /// The envelope alone.
+    static func body(data write: (inout JSONWriter) -> Void, meta: ((inout JSONWriter) -> Void)? = nil) -> [UInt8] {
         var writer = JSONWriter()
         writer.object {
             $0.member("success", true)
@@ -32,9 +31,13 @@ enum Answer {
                 $0.object(meta)
             }
         }
+        return writer.bytes
+    }
+
+    private static func response(_ status: HTTPResponse.Status, headers: HTTPFields, body: [UInt8]) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"
-        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: writer.bytes)))
+        return Response(PlainResponse(status: status, headers: headers, body: body))
     }
 }
 

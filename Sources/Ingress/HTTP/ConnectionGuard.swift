@@ -1,23 +1,27 @@
 import Domain
-import HTTPTypes
 import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
 import Telemetry
 
-/// Answers what never becomes a request: headers that are too large (431), bytes that are not HTTP (400), a sender that is too slow (408).
+/// Answers what never becomes a request: headers that are too large (431), bytes that are not HTTP (400), a sender that is too slow (408);
+/// and closes a connection that is idle.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     /// From the first byte of a request to its last.
     static let requestLimit: TimeAmount = .seconds(15)
+    /// Without a request in hand.
+    static let idleLimit: TimeAmount = .seconds(75)
 
     private var readingSince: NIODeadline?
     private var isCheckScheduled = false
     private var isAnswering = false
+    /// Requests whose answers are not written yet.
+    private var unanswered = 0
+    private var lastActive = NIODeadline.now()
     private var isClosing = false
     /// Set while the handler is in the pipeline; answers must start here, behind the decoder.
     private var context: ChannelHandlerContext?
@@ -27,6 +31,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         // The raw bytes are seen only before the decoder, so a second handler goes to the front.
         let handler = FirstByte { [weak self] in self?.bytesArrived() }
         try? context.pipeline.syncOperations.addHandler(handler, position: .first)
+        scheduleIdleCheck(in: Self.idleLimit)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -35,15 +40,22 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isClosing { return }
-        if case .end = unwrapInboundIn(data) { readingSince = nil }
+        switch unwrapInboundIn(data) {
+        case .head: unanswered += 1
+        case .body: break
+        case .end: readingSince = nil
+        }
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
-        case .end: isAnswering = false
         case .body: break
+        case .end:
+            isAnswering = false
+            unanswered -= 1
+            lastActive = .now()
         }
         context.write(data, promise: promise)
     }
@@ -59,7 +71,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func bytesArrived() {
-        if readingSince == nil { readingSince = .now() }
+        lastActive = .now()
+        if readingSince == nil { readingSince = lastActive }
         if !isCheckScheduled { scheduleCheck(in: Self.requestLimit) }
     }
 
@@ -78,17 +91,31 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         refuse(context, APIError(.requestTimeout, "The request took too long to arrive.", field: "request", reason: "must arrive within 15 s"))
     }
 
+    private func scheduleIdleCheck(in delay: TimeAmount) {
+        guard let context else { return }
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: delay) { [weak self] in self?.checkIdle() }
+    }
+
+    private func checkIdle() {
+        guard let context, context.channel.isActive else { return }
+        let isBusy = readingSince != nil || unanswered > 0
+        let left = isBusy ? Self.idleLimit : lastActive + Self.idleLimit - .now()
+        if left > .zero { scheduleIdleCheck(in: left) } else { context.close(promise: nil) }
+    }
+
     private func refuse(_ context: ChannelHandlerContext, _ error: APIError) {
         if isClosing { return }
         isClosing = true
         if isAnswering { return context.close(promise: nil) }
         let requestID = TraceContext(isSampled: false).traceID
-        var headers: HTTPFields = [.contentType: "application/json", .connection: "close", .xRequestID: requestID]
-        headers.append(contentsOf: securityHeaders)
-        let body = ByteBuffer(bytes: error.body(requestID: requestID, asProblem: false))
-        headers[.contentLength] = String(body.readableBytes)
-        context.write(wrapOutboundOut(.head(HTTPResponse(status: .init(code: error.code.status), headerFields: headers))), promise: nil)
-        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        let body = error.body(requestID: requestID, asProblem: false)
+        var headers: HTTPHeaders = [
+            "Content-Type": "application/json", "Connection": "close", "X-Request-ID": requestID, "Content-Length": String(body.count),
+        ]
+        for field in Exchange.securityHeaders { headers.add(name: field.name.rawName, value: field.value) }
+        let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: error.code.status), headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }

@@ -1,17 +1,15 @@
-import BookingEngine
 import Domain
-import HTTPTypes
 import Synchronization
 
-/// The `Date` header, made once a second.
+/// The value of the `Date` header, made once a second.
 final class DateHeader: Sendable {
-    private let cached = Mutex<(second: Int64, field: HTTPField)>((-1, HTTPField(name: .date, value: "")))
+    private let cached = Mutex<(second: Int64, text: String)>((-1, ""))
 
-    var field: HTTPField {
+    var text: String {
         let now = Timestamp.now
         return cached.withLock { cached in
-            if cached.second != now.ms / 1000 { cached = (now.ms / 1000, HTTPField(name: .date, value: now.httpDate)) }
-            return cached.field
+            if cached.second != now.ms / 1000 { cached = (now.ms / 1000, now.httpDate) }
+            return cached.text
         }
     }
 }

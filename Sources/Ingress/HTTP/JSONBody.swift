@@ -12,13 +12,8 @@ enum JSONBody {
     /// The body's bytes.
     /// - Throws: 415 for another content type, 413 beyond the limit.
     static func read(_ request: Request, isRequired: Bool = true) async throws -> [UInt8] {
-        if isRequired || (request.headers[.contentLength].flatMap(Int.init) ?? 0) > 0 {
-            let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
-            guard type == "application/json" else {
-                throw APIError(.unsupportedMediaType, "The body must be JSON.", field: "Content-Type", reason: "must be application/json")
-            }
-        }
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > largest { throw tooLarge }
+        let length = request.headers[.contentLength].flatMap(Int.init) ?? 0
+        try check(contentType: request.headers[.contentType], length: length, isRequired: isRequired)
         do {
             let buffer = try await request.body.collect(upTo: largest)
             return Array(buffer.readableBytesView)
@@ -27,7 +22,23 @@ enum JSONBody {
         }
     }
 
-    private static let tooLarge = APIError(
+    /// What the headers tell of the body.
+    /// - Throws: 415 for another content type, 413 beyond the limit.
+    /// - Parameter length: as announced, 0 where it is not.
+    static func check(contentType: String?, length: Int, isRequired: Bool) throws(APIError) {
+        if isRequired || length > 0 {
+            // The usual spelling is told at once; the others are few.
+            guard
+                contentType == "application/json"
+                    || contentType?.prefix(while: { $0 != ";" }).lowercased().filter({ $0 != " " }) == "application/json"
+            else {
+                throw APIError(.unsupportedMediaType, "The body must be JSON.", field: "Content-Type", reason: "must be application/json")
+            }
+        }
+        if length > largest { throw tooLarge }
+    }
+
+    static let tooLarge = APIError(
         .payloadTooLarge, "The body is larger than 64 KiB.", field: "body", reason: "must be at most \(largest) bytes")
 
     /// See ``Booking/bodyHash``.
@@ -48,8 +59,8 @@ enum JSONBody {
 /// Reads the `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header).
 enum IdempotencyKey {
     /// - Throws: 400 for a key that is too long or not printable ASCII; it becomes part of a Redis key.
-    static func read(_ request: Request) throws -> String? {
-        guard let key = request.headers[.idempotencyKey] else { return nil }
+    static func check(_ key: String?) throws(APIError) -> String? {
+        guard let key else { return nil }
         guard !key.isEmpty, key.utf8.count <= 255, key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
             throw APIError(
                 .validation, "The request is not valid.", field: "Idempotency-Key",

@@ -14,6 +14,11 @@ struct RouteTable {
         router.on(RouterPath(path), method: method, use: handler)
     }
 
+    /// A route that is answered before the router; here it has only its 405s.
+    mutating func elsewhere(_ method: HTTPRequest.Method, _ path: String) {
+        methods[path, default: []].append(method)
+    }
+
     /// The finished router.
     func build() -> some HTTPResponder<IngressContext> {
         for (path, allowed) in methods {

@@ -118,7 +118,7 @@ struct BookingRoutes: Sendable {
     func cancel(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try services.authenticate(request)
         let id = try Self.bookingID(context)
-        let key = try IdempotencyKey.read(request)
+        let key = try IdempotencyKey.check(request.headers[.idempotencyKey])
         let body = try await JSONBody.read(request, isRequired: false)
         if !body.isEmpty {
             var reader = JSONReader(body)

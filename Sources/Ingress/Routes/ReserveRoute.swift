@@ -1,10 +1,9 @@
 import BookingEngine
-import Crypto
 import Domain
 import HTTPTypes
-import Hummingbird
 import Metrics
 import NIOCore
+import NIOHTTP1
 import Telemetry
 
 /// `POST /bookings/reserve`: the hot path. Parse, verify, one script, produce, 202.
@@ -16,48 +15,73 @@ struct ReserveRoute: Sendable {
         self.services = services
     }
 
-    func handle(_ request: Request, _ context: IngressContext) async throws -> Response {
-        let token = try services.authenticate(request)
-        guard let key = try IdempotencyKey.read(request) else {
-            throw APIError(.validation, "The Idempotency-Key header is required.", field: "Idempotency-Key", reason: "is required")
-        }
-        let body = try await JSONBody.read(request)
-        let reserve = try ReserveRequest(json: body)
-        let hash = JSONBody.hash(body)
-        let booking = BookingID.make(nowMs: BookingEngine.wallClockMs(), shard: Shard(of: reserve.event))
-        let limits = services.engine.limits
-        let (outcome, tokensLeft): (ReserveOutcome, Int64?)
-        do {
-            (outcome, tokensLeft) = try await services.engine.reserve(
-                reserve, .init(user: token.user, idempotencyKey: key, bodyHash: hash, trace: context.trace.headerText, age: token.age),
-                booking: booking)
+    /// A success: its headers and body.
+    typealias Accepted = (headers: HTTPHeaders, body: [UInt8])
+
+    /// Starts a reserve on the event loop, without a task.
+    /// - Parameters:
+    ///   - body: `nil` when it is too large.
+    ///   - then: called once, on any thread.
+    func start(_ headers: ReserveHeaders, _ body: ByteBuffer?, trace: TraceContext, then: @escaping @Sendable (Result<Accepted, APIError>) -> Void) {
+        let context: BookingEngine.ReserveContext
+        let reserve: ReserveRequest
+        do throws(APIError) {
+            let token = try services.authenticate(authorization: headers.authorization)
+            guard let key = try IdempotencyKey.check(headers.idempotencyKey) else {
+                throw APIError(.validation, "The Idempotency-Key header is required.", field: "Idempotency-Key", reason: "is required")
+            }
+            try JSONBody.check(contentType: headers.contentType, length: headers.contentLength, isRequired: true)
+            guard let body else { throw JSONBody.tooLarge }
+            let bytes = Array(body.readableBytesView)
+            reserve = try Self.parse(bytes)
+            context = .init(
+                user: token.user, idempotencyKey: key, bodyHash: JSONBody.hash(bytes), trace: trace.headerText, age: token.age)
         } catch {
-            throw APIError.unavailable("Reservations cannot be taken just now; the same Idempotency-Key is safe to send again.")
+            return then(.failure(error))
         }
-        let rate = RateLimiter.headers("reserve", tokensLeft: tokensLeft, perMinute: limits.ratePerMinute, burst: limits.burst)
-        switch outcome {
-        case .reserved(let reservation, let entry):
-            if let entry { _ = await services.publisher.publish(entry) }
-            reservations.increment()
-            return answer(reservation, reserve, headers: rate)
-        case .replayed(let reservation):
-            var headers = rate
-            headers[.idempotencyReplayed] = "true"
-            return answer(reservation, reserve, headers: headers)
-        default:
-            MetricName.bookingReservationFailures.counter(outcome.label).increment()
-            throw refusal(outcome, rate)
+        let booking = BookingID.make(nowMs: BookingEngine.wallClockMs(), shard: Shard(of: reserve.event))
+        services.engine.reserve(reserve, context, booking: booking) { result in finish(result, reserve, then) }
+    }
+
+    private static func parse(_ bytes: [UInt8]) throws(APIError) -> ReserveRequest {
+        do {
+            return try ReserveRequest(json: bytes)
+        } catch {
+            throw APIError(error)
         }
     }
 
-    private func answer(_ reservation: Reservation, _ request: ReserveRequest, headers: HTTPFields) -> Response {
-        // None of these is there yet, so they are appended without a look.
-        var headers = headers
-        headers.append(HTTPField(name: .location, value: "/api/v1/bookings/\(reservation.booking)"))
-        headers.append(HTTPField(name: .retryAfter, value: "1"))
-        headers.append(HTTPField(name: .eTag, value: "\"\(reservation.version)\""))
-        headers.append(HTTPField(name: .cacheControl, value: "private, no-store"))
-        return Answer.success(.accepted, headers: headers) {
+    private func finish(
+        _ result: BookingEngine.ReserveResult, _ request: ReserveRequest, _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
+    ) {
+        guard case .success((let outcome, let tokensLeft)) = result else {
+            return then(
+                .failure(.unavailable("Reservations cannot be taken just now; the same Idempotency-Key is safe to send again.")))
+        }
+        let limits = services.engine.limits
+        let rate = RateLimiter.headers("reserve", tokensLeft: tokensLeft, perMinute: limits.ratePerMinute, burst: limits.burst)
+        switch outcome {
+        case .reserved(let reservation, let entry):
+            reservations.increment()
+            guard let entry else { return then(.success(answer(reservation, request, rate))) }
+            services.publisher.publish(entry) { _ in then(.success(answer(reservation, request, rate))) }
+        case .replayed(let reservation):
+            var answer = answer(reservation, request, rate)
+            answer.headers.add(name: "Idempotency-Replayed", value: "true")
+            then(.success(answer))
+        default:
+            MetricName.bookingReservationFailures.counter(outcome.label).increment()
+            then(.failure(refusal(outcome, rate.fields)))
+        }
+    }
+
+    private func answer(_ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders) -> Accepted {
+        var headers = HTTPHeaders([
+            ("Content-Type", "application/json"), ("Location", "/api/v1/bookings/\(reservation.booking)"), ("Retry-After", "1"),
+            ("ETag", "\"\(reservation.version)\""), ("Cache-Control", "private, no-store"),
+        ])
+        headers.add(contentsOf: rate.pairs)
+        let body = Answer.body {
             $0.object {
                 $0.member("booking_id", reservation.booking)
                 $0.member("status", BookingStatus.reserved.rawValue)
@@ -70,6 +94,7 @@ struct ReserveRoute: Sendable {
                 $0.member("remaining", reservation.remaining)
             }
         }
+        return (headers, body)
     }
 
     private func refusal(_ outcome: ReserveOutcome, _ rate: HTTPFields) -> APIError {

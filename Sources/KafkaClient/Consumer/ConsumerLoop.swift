@@ -105,12 +105,24 @@ final class ConsumerLoop {
             isInDoubt = true  // librdkafka connects again by itself
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
             break
-        case RD_KAFKA_RESP_ERR__FATAL:
-            failure = KafkaError(.fatal, operation: "consume", message: client.fatalReason(), underlying: "_FATAL")
+        case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+            failure = deadClient(event.response)
         default:
             failure = error
         }
         logger.debug("consumer error", metadata: ["kafka.error": "\(error)"])
+    }
+
+    /// Why librdkafka declared this client dead.
+    private func deadClient(_ response: rd_kafka_resp_err_t) -> KafkaError {
+        let (reason, text) = client.fatalReason()
+        guard [response, reason].contains(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID), let instance = configuration.instanceID else {
+            return KafkaError(.fatal, operation: "consume", message: text, underlying: "_FATAL")
+        }
+        return KafkaError(
+            .fenced, operation: "consume",
+            message: "another consumer of the group \(configuration.groupID ?? "") has the instance id \(instance) and has taken over its partitions",
+            underlying: "_FENCED_INSTANCE_ID")
     }
 
     /// Ends what has waited too long.

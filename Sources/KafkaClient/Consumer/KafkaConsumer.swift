@@ -95,6 +95,9 @@ public final class KafkaConsumer: Sendable {
         return try result.get()
     }
 
+    /// Whether a call of `next` waits; for tests that must not act before it does.
+    var isAwaited: Bool { shared.waiting != nil }
+
     private func cancel(_ id: Int) {
         _ = shared.fulfil(id, .failure(KafkaError(.cancelled, operation: "next", message: "the task was cancelled")))
     }

@@ -27,10 +27,10 @@ final class ClientHandle: @unchecked Sendable {
     var isDead: Bool { rd_kafka_fatal_error(pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR }
 
     /// The reason behind a `.fatal` code.
-    func fatalReason() -> String {
+    func fatalReason() -> (response: rd_kafka_resp_err_t, text: String) {
         var text = [CChar](repeating: 0, count: Self.errorTextBytes)
         let response = rd_kafka_fatal_error(pointer, &text, text.count)
-        return "\(String(cString: rd_kafka_err2name(response))): \(text.terminated)"
+        return (response, "\(String(cString: rd_kafka_err2name(response))): \(text.terminated)")
     }
 }
 

@@ -90,7 +90,7 @@ final class ProducerCore: Sendable {
                 retired.append(Retired(current))
             } else if let current = instance {
                 if serve(current, reports, wait: retired.isEmpty ? Self.pollLimit : Self.retiredPause) {
-                    logger.debug("producer is dead and will be replaced", metadata: ["kafka.reason": .string(current.client.fatalReason())])
+                    logger.debug("producer is dead and will be replaced", metadata: ["kafka.reason": .string(current.client.fatalReason().text)])
                     retired.append(Retired(current))
                     replace()
                 }

@@ -20,6 +20,14 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
         case stop(Stop)
     }
 
+    /// What an attempt at a batch has left over.
+    private struct Outcome {
+        /// Refused by the handler, which knows.
+        var refused: [DeadLetter] = []
+        /// Found to blame for a failure.
+        var failed: [DeadLetter] = []
+    }
+
     typealias Item = BatchItem<Handler.Item>
 
     let handler: Handler
@@ -27,8 +35,7 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
     let control: WorkerControl
     let metrics: WorkerMetrics
     let logger: Logger
-    /// Writes dead letters and returns once they are acknowledged.
-    let bury: @Sendable ([DeadLetter]) async throws -> Void
+    let burial: Burial
 
     /// Handles a batch; returns when its offsets may be committed. `isStale` says whether its partitions went away.
     func process(_ messages: [KafkaMessage], isStale: @escaping @Sendable () -> Bool) async throws(Stop) {
@@ -49,17 +56,29 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
                 undecodable.append(DeadLetter(message: message, failure: final, attempts: 1, firstFailureMs: started, lastFailureMs: started))
             }
         }
+        let dead = undecodable + (try await settleAll(items, isStale))
+        if !dead.isEmpty {
+            switch await burial.perform(dead, isStale) {
+            case .done: break
+            case .abandoned: throw .abandoned
+            case .fatal(let failure): throw .fatal(failure)
+            }
+        }
+        control.resumed()
+        metrics.count(.done, items.count + undecodable.count - dead.count)
+        metrics.count(.deadLetter, dead.count)
+    }
+
+    /// Applies a batch, however long what it needs is away.
+    /// - Returns: what can never succeed.
+    private func settleAll(_ items: [Item], _ isStale: @escaping @Sendable () -> Bool) async throws(Stop) -> [DeadLetter] {
+        if items.isEmpty { return [] }
         var outages = 0
         while true {
             do {
-                var failed: [DeadLetter] = []
-                if !items.isEmpty { try await settle(items[...], of: items.count, attemptsBefore: 0, firstFailureMs: nil, isStale, &failed) }
-                let dead = undecodable + failed
-                if !dead.isEmpty { try await buryAll(dead) }
-                control.resumed()
-                metrics.count(.done, items.count - failed.count)
-                metrics.count(.deadLetter, dead.count)
-                return
+                var outcome = Outcome()
+                try await settle(items[...], of: items.count, attemptsBefore: 0, firstFailureMs: nil, isStale, &outcome)
+                return outcome.refused + outcome.failed
             } catch let interruption as Interruption {
                 switch interruption {
                 case .stop(let stop): throw stop
@@ -78,13 +97,13 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
         }
     }
 
-    /// Applies a part of a batch; what can never succeed ends in `failed`, everything else is applied.
+    /// Applies a part of a batch; what can never succeed ends in `outcome`, everything else is applied.
     ///
     /// The whole batch has the configured attempts. Once they are used up it is divided, and each part has one: the many that are well pass in a few
     /// steps, and the one to blame is found after about log2(n) of them.
     private func settle(
         _ items: ArraySlice<Item>, of total: Int, attemptsBefore: Int, firstFailureMs: Int64?, _ isStale: @escaping @Sendable () -> Bool,
-        _ failed: inout [DeadLetter]
+        _ outcome: inout Outcome
     ) async throws {
         var attempts = attemptsBefore
         var firstFailureMs = firstFailureMs
@@ -94,7 +113,15 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
             do {
                 let started = ContinuousClock.now
                 defer { metrics.handled(ContinuousClock.now - started) }
-                try await handler.apply(Array(items))
+                let refusals = try await handler.apply(Array(items))
+                let now = WallClock.nowMs()
+                for refusal in refusals where items.indices.contains(items.startIndex + refusal.index) {
+                    let message = items[items.startIndex + refusal.index].message
+                    outcome.refused.append(
+                        DeadLetter(
+                            message: message, failure: refusal.failure, attempts: attempts + 1, firstFailureMs: firstFailureMs ?? now,
+                            lastFailureMs: now))
+                }
                 return
             } catch {
                 failure = Failure(error)
@@ -119,27 +146,17 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
             }
             if items.count == 1, let item = items.first {
                 let now = WallClock.nowMs()
-                failed.append(
+                outcome.failed.append(
                     DeadLetter(message: item.message, failure: failure, attempts: attempts, firstFailureMs: firstFailureMs ?? now, lastFailureMs: now)
                 )
                 // When most fail, what they depend on is to blame, not they; nothing has been written to the DLQ yet.
-                if failed.count >= configuration.minOutageFailures, failed.count * 2 > total { throw Interruption.outage(failure) }
+                if outcome.failed.count >= configuration.minOutageFailures, outcome.failed.count * 2 > total { throw Interruption.outage(failure) }
                 return
             }
             let middle = items.startIndex + items.count / 2
-            try await settle(items[..<middle], of: total, attemptsBefore: attempts, firstFailureMs: firstFailureMs, isStale, &failed)
-            try await settle(items[middle...], of: total, attemptsBefore: attempts, firstFailureMs: firstFailureMs, isStale, &failed)
+            try await settle(items[..<middle], of: total, attemptsBefore: attempts, firstFailureMs: firstFailureMs, isStale, &outcome)
+            try await settle(items[middle...], of: total, attemptsBefore: attempts, firstFailureMs: firstFailureMs, isStale, &outcome)
             return
-        }
-    }
-
-    private func buryAll(_ letters: [DeadLetter]) async throws {
-        do {
-            try await bury(letters)
-        } catch {
-            let failure = Failure(error)
-            // Without the DLQ nothing can be given up: the batch waits and is applied again, which changes nothing.
-            throw failure.disposition == .fatal ? Interruption.stop(.fatal(failure)) : Interruption.outage(failure)
         }
     }
 }

@@ -8,6 +8,16 @@ public protocol MessageHandler: Sendable {
     /// Handles one message. `attempt` counts from 1.
     /// - Throws: instead of returning an outcome; by its ``Failure`` it becomes one.
     func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome
+
+    /// Ends what given up messages began, such as an operation that somebody waits for. They are in the DLQ; their offsets are not committed yet.
+    ///
+    /// It may come again for the same messages. The default does nothing.
+    /// - Throws: by its ``Failure`` it is waited for, or tried again a limited number of times and then left out.
+    func gaveUp(_ messages: [GivenUpMessage]) async throws
+}
+
+extension MessageHandler {
+    public func gaveUp(_ messages: [GivenUpMessage]) async throws {}
 }
 
 /// How a message ended, or should go on.

@@ -22,8 +22,7 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
     let metrics: WorkerMetrics
     let window: FailureWindow
     let logger: Logger
-    /// Writes dead letters and returns once they are acknowledged.
-    let bury: @Sendable ([DeadLetter]) async throws -> Void
+    let burial: Burial
 
     /// Handles a message. `isStale` says whether its partition went away.
     func run(_ message: KafkaMessage, isStale: @escaping @Sendable () -> Bool) async -> Result {
@@ -49,7 +48,7 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
             case .outage(let failure):
                 return .outage(failure)
             case .deadLetter(let failure):
-                return await giveUp(message, failure, attempt, firstFailureMs)
+                return await giveUp(message, failure, attempt, firstFailureMs, isStale)
             case .retry(let pause, let failure):
                 firstFailureMs = firstFailureMs ?? WallClock.nowMs()
                 metrics.count(.retry)
@@ -57,7 +56,7 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
                 guard let delay = configuration.delay(beforeAttempt: attempt + 1) else {
                     // When most messages end like this, it is what they depend on that fails: nothing goes to the DLQ.
                     if window.note(failed: true) { return .outage(failure) }
-                    return await giveUp(message, failure, attempt, firstFailureMs)
+                    return await giveUp(message, failure, attempt, firstFailureMs, isStale)
                 }
                 guard await control.wait(pause ?? delay, isStale) else { return .abandoned }
                 attempt += 1
@@ -77,15 +76,16 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
         }
     }
 
-    private func giveUp(_ message: KafkaMessage, _ failure: Failure, _ attempts: Int, _ firstFailureMs: Int64?) async -> Result {
+    private func giveUp(
+        _ message: KafkaMessage, _ failure: Failure, _ attempts: Int, _ firstFailureMs: Int64?, _ isStale: @Sendable () -> Bool
+    ) async -> Result {
         let now = WallClock.nowMs()
         let letter = DeadLetter(
             message: message, failure: failure, attempts: attempts, firstFailureMs: firstFailureMs ?? now, lastFailureMs: now)
-        do {
-            try await bury([letter])
-        } catch {
-            let failure = Failure(error)
-            return failure.disposition == .fatal ? .fatal(failure) : .outage(failure)
+        switch await burial.perform([letter], isStale) {
+        case .done: break
+        case .abandoned: return .abandoned
+        case .fatal(let failure): return .fatal(failure)
         }
         metrics.count(.deadLetter)
         return .finished

@@ -2,5 +2,6 @@ import ArgumentParser
 
 /// `rushctl bench`, which is `ops/bench`.
 struct Bench: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Measures, on a whole installation of its own.", subcommands: [BenchReserve.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Measures, on an installation of its own.", subcommands: [BenchReserve.self, BenchBroker.self])
 }

@@ -84,10 +84,13 @@ struct RedisInventory: Sendable {
 
     private mutating func readUsers(_ keys: [String], _ redis: RedisClient) async throws {
         if keys.isEmpty { return }
-        let counts = try await redis.pipeline(keys.map { RedisCommand("HGET", $0, "count") })
-        for (key, count) in zip(keys, counts) {
-            let parts = key.split(separator: ":")
-            if parts.count == 4, let count = count.int { userCounts["\(parts[2]):\(parts[3])"] = count }
+        let users = try await redis.pipeline(keys.map { RedisCommand("HGETALL", $0) })
+        for (key, user) in zip(keys, users) {
+            let fields = user.elements ?? []
+            for index in stride(from: 0, to: fields.count - 1, by: 2) {
+                guard let name = fields[index].text, name.hasPrefix("n:"), let count = fields[index + 1].int else { continue }
+                userCounts["\(name.dropFirst(2)):\(Self.lastPart(key))"] = count
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ struct Installation {
     /// Brings everything up and loads a catalogue.
     /// - Returns: what the catalogue's ids are.
     func start(_ catalogue: SeedFile) async throws -> Seeder.Report {
+        try await stack.requireFreePorts(workers: Self.workers)
         say("starting Redis, PostgreSQL and the broker")
         try await stack.startServices()
         let made = try await Connections.database(settings) { try await Migrator(database: $0).up() }

@@ -18,6 +18,9 @@ struct Run: AsyncParsableCommand {
     @Option(help: "Port of the ingress.")
     var port = 8080
 
+    @Option(help: "First of the ports for metrics: the ingress', then the workers'.")
+    var metricsPort = 9180
+
     @Flag(help: "Erase the data of earlier runs first.")
     var fresh = false
 
@@ -33,6 +36,7 @@ struct Run: AsyncParsableCommand {
     func validate() throws {
         if json != nil && !once { throw ValidationError("--json goes with --once.") }
         if !(1...65_535).contains(port) { throw ValidationError("--port must be from 1 to 65535.") }
+        if !(1...65_000).contains(metricsPort) { throw ValidationError("--metrics-port must be from 1 to 65000.") }
     }
 
     func run() async throws {
@@ -57,6 +61,7 @@ struct Run: AsyncParsableCommand {
     private func runUntilStopped() async throws {
         var ports = LocalStackConfiguration.Ports.standard
         ports.http = port
+        ports.firstMetrics = metricsPort
         let configuration = configuration(directory ?? "\(ProcessInfo.processInfo.environment["RUSH_HOME"] ?? ".")/.run", ports)
         if fresh { try LocalStack.erase(directory: configuration.directory) }
         let installation = try Installation(configuration) { Output.progress("  \($0)") }
