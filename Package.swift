@@ -144,6 +144,7 @@ let package = Package(
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", log, lifecycle], swiftSettings: strict),
         .target(name: "KafkaTestSupport", dependencies: ["KafkaClient", "CRdkafka", log], path: "Tests/KafkaTestSupport", swiftSettings: strict),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "CRdkafka", "KafkaTestSupport", log], swiftSettings: strict),
+        .testTarget(name: "ConformanceTests", dependencies: ["KafkaClient", "KafkaTestSupport", log], swiftSettings: strict),
         .testTarget(name: "TopicsTests", dependencies: ["Topics", "Domain", "KafkaClient", "KafkaTestSupport", yams], swiftSettings: strict),
         .testTarget(
             name: "WorkerRuntimeTests",
@@ -152,7 +153,7 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),
         .testTarget(name: "LocalStackTests", dependencies: ["LocalStack"] + nio, swiftSettings: strict),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"] + nio, swiftSettings: strict),
-        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka"] + nio, swiftSettings: strict),
+        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka", log] + nio, swiftSettings: strict),
         .testTarget(name: "BookingEngineTests", dependencies: ["BookingEngine", "Domain", "LocalStack", "RedisClient", log], swiftSettings: strict),
         .target(name: "TestSupport", dependencies: ["LocalStack", "LoadGenerator", log], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(

@@ -1,6 +1,7 @@
 public import Domain
 import LuaScripts
 public import RedisClient
+import Synchronization
 
 /// The one place where a booking changes its state: typed calls of the scripts.
 ///
@@ -11,10 +12,26 @@ public struct BookingEngine: Sendable {
 
     public let redis: RedisClient
     public let limits: ReserveLimits
+    private let reservers: Reservers
 
-    public init(redis: RedisClient, limits: ReserveLimits = ReserveLimits()) {
+    /// - Parameter reservers: connections over which reserves are spread. Redis reads 16 KiB of a connection, some 15 reserves, before it
+    ///   syncs its file and answers; with a few connections it does so once for several times as many.
+    public init(redis: RedisClient, reservers: [RedisClient] = [], limits: ReserveLimits = ReserveLimits()) {
         self.redis = redis
         self.limits = limits
+        self.reservers = Reservers(reservers.isEmpty ? [redis] : reservers)
+    }
+
+    /// Takes turns.
+    private final class Reservers: Sendable {
+        private let clients: [RedisClient]
+        private let turn = Atomic(0)
+
+        init(_ clients: [RedisClient]) {
+            self.clients = clients
+        }
+
+        var next: RedisClient { clients[(turn.wrappingAdd(1, ordering: .relaxed).newValue & Int.max) % clients.count] }
     }
 
     /// Who asks for a reserve, and how it is told from another.
@@ -58,7 +75,7 @@ public struct BookingEngine: Sendable {
                 Keys.epoch(shard),
             ], arguments: arguments)
         let trace = context.trace
-        redis.evaluate(LuaScript.reserve, keys: call.keys, arguments: call.arguments) { result in
+        reservers.next.evaluate(LuaScript.reserve, keys: call.keys, arguments: call.arguments) { result in
             switch result {
             case .success(let reply): then(Self.result(reply, booking: booking, shard: shard, trace: trace))
             case .failure(let error) where error.code == .connectionLost:

@@ -18,6 +18,9 @@ import Topics
 struct Ingress {
     let configuration: IngressConfiguration
 
+    /// See ``BookingEngine/init(redis:reservers:limits:)``; more cost the ingress more than they spare Redis.
+    private static let reserveConnections = 2
+
     /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
     func run() async throws {
         let logger = Logger(label: "ingress")
@@ -34,7 +37,10 @@ struct Ingress {
         let consumer = try KafkaConsumer(configuration: tailed, logger: logger)
         let tokens = try await TokenKeys(current: configuration.signingKey, previous: configuration.previousKey)
 
-        let engine = BookingEngine(redis: redis, limits: configuration.limits)
+        var gathering = configuration.redis
+        gathering.gathering = .milliseconds(4)
+        let reservers = (0..<Self.reserveConnections).map { _ in RedisClient(configuration: gathering, logger: logger) }
+        let engine = BookingEngine(redis: redis, reservers: reservers, limits: configuration.limits)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let waiters = Waiters()
         let tail = EventTail(consumer: consumer, waiters: waiters, logger: logger)
@@ -54,7 +60,7 @@ struct Ingress {
         let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
         // Order is dependency; stopping goes the other way round.
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis, database, producer, publisher, trust, tail, sweeper, server, waiters],
+            services: [monitoring, redis] + reservers + [database, producer, publisher, trust, tail, sweeper, server, waiters],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: group).run()

@@ -32,7 +32,7 @@ public struct LoadPlan: Sendable {
     /// Sees each answer on the load thread: request index, status, body. Nil is fastest.
     public var onAnswer: (@Sendable (_ index: Int, _ status: Int, _ body: ArraySlice<UInt8>) -> Void)?
     /// Told about once a second how many answers there are so far.
-    public var onProgress: (@Sendable (_ answered: Int, _ errors: Int) -> Void)?
+    public var onProgress: (@Sendable (LoadProgress) -> Void)?
 
     /// A plan against `port` of this machine.
     public init(
@@ -107,4 +107,14 @@ public struct LoadError: Error, CustomStringConvertible {
     }
 
     public var description: String { "\(operation): \(message)" }
+}
+
+/// How a run stands.
+public struct LoadProgress: Sendable {
+    /// Requests answered so far.
+    public let answered: Int
+    /// Those that failed, and answers of 5xx.
+    public let errors: Int
+    /// The longest latency since the last report, in milliseconds.
+    public let maxMs: Double
 }

@@ -33,6 +33,8 @@ final class LoadRun {
     private var failed = 0
     private var serverErrors = 0
     private var reconnects = 0
+    /// Since the last progress report.
+    private var slowestUs: UInt64 = 0
     private var codes = [Int](repeating: 0, count: 1000)
     private var latencies = Histogram<UInt64>(highestTrackableValue: highestLatencyUs, numberOfSignificantValueDigits: .three)
 
@@ -72,7 +74,8 @@ final class LoadRun {
                 sweepAt = nowNs + 20_000_000
             }
             if let onProgress = plan.onProgress, nowNs >= progressAt {
-                onProgress(answered, failed + serverErrors)
+                onProgress(LoadProgress(answered: answered, errors: failed + serverErrors, maxMs: Double(slowestUs) / 1000))
+                slowestUs = 0
                 progressAt += Self.progressNs
             }
             let inFlight = connections.count - (free.count - freeHead) - lost
@@ -163,7 +166,9 @@ final class LoadRun {
         codes[status] += 1
         if status >= 500 { serverErrors += 1 }
         lastAnswerNs = nowNs
-        latencies.record(UInt64(max(0, nowNs - connection.dueNs) / 1000))
+        let latencyUs = UInt64(max(0, nowNs - connection.dueNs) / 1000)
+        slowestUs = max(slowestUs, latencyUs)
+        latencies.record(latencyUs)
     }
 
     // MARK: Connections

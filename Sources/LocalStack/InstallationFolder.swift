@@ -69,6 +69,15 @@ final class InstallationFolder: Sendable {
         }
         let lock = try takeLock(path)
         defer { close(lock) }
+        try remove(path)
+    }
+
+    /// Removes the folder whose lock is held here.
+    func erase() throws(LocalStackError) {
+        try Self.remove(path)
+    }
+
+    private static func remove(_ path: String) throws(LocalStackError) {
         do {
             try PostgresServer.eraseOutsideData(folder: path)
             try FileManager.default.removeItem(atPath: path)

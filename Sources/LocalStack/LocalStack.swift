@@ -61,6 +61,11 @@ public actor LocalStack {
         try InstallationFolder.erase(directory)
     }
 
+    /// Removes this installation with all its data, after ``stop()``.
+    public func erase() throws(LocalStackError) {
+        try folder.erase()
+    }
+
     // MARK: State
 
     /// Whether the process is there.

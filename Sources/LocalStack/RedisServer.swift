@@ -28,6 +28,8 @@ enum RedisServer {
             maxmemory-policy noeviction
             # A zone's idempotency and user hashes stay compact.
             hash-max-listpack-value 1024
+            # Nobody reads these histograms, and every call of a script would be in them.
+            latency-tracking no
 
             """
         let file = folder.data("redis.conf")

@@ -87,11 +87,15 @@ struct RedisLoop: ~Copyable {
 
     /// Returns when the mailbox is stopped and everything in flight was answered.
     private mutating func serve(_ link: inout RedisLink) throws(RedisFailure) {
+        var sent = ContinuousClock.now
         while true {
-            takeSubmissions(&link)
+            if inFlight.isEmpty || configuration.gathering == .zero || ContinuousClock.now - sent >= configuration.gathering {
+                takeSubmissions(&link)
+                sent = .now
+            }
             try link.flush()
             if inFlight.isEmpty, mailbox.isStopping { return }
-            let ready = inFlight.isEmpty ? poll(link) : gather(link)
+            let ready = inFlight.isEmpty || configuration.gathering == .zero ? poll(link) : gather(link)
             if ready {
                 let drained = try receive(&link)
                 if !drained { continue }
@@ -166,20 +170,20 @@ struct RedisLoop: ~Copyable {
 }
 
 extension RedisLoop {
-    /// Waits for a submission; true when there may be something to read, which then is the end of the connection.
+    /// Waits for the socket, a submission, or the oldest deadline; true when there may be something to read.
     private func poll(_ link: borrowing RedisLink) -> Bool {
         var events = (Self.interest(link), pollfd(fd: mailbox.wakeFD, events: Int16(POLLIN), revents: 0))
-        let mayBlock = mailbox.prepareToSleep()
+        var milliseconds: Int32 = 0
+        if mailbox.prepareToSleep() { milliseconds = inFlight.oldestDeadline.map { Self.milliseconds(until: $0) } ?? -1 }
         let count = withUnsafeMutablePointer(to: &events) {
-            $0.withMemoryRebound(to: pollfd.self, capacity: 2) { Glibc.poll($0, 2, mayBlock ? -1 : 0) }
+            $0.withMemoryRebound(to: pollfd.self, capacity: 2) { Glibc.poll($0, 2, milliseconds) }
         }
         guard count > 0 else { return false }
         if events.1.revents != 0 { mailbox.acknowledgeWake() }
         return Self.isReadable(events.0)
     }
 
-    /// Waits for replies, a millisecond at most, while submissions gather: they go out together with the next turn, wake nobody, and Redis
-    /// syncs its file once for all of them.
+    /// Waits for replies, a millisecond at most, while submissions gather and wake nobody.
     private func gather(_ link: borrowing RedisLink) -> Bool {
         var event = Self.interest(link)
         return Glibc.poll(&event, 1, 1) > 0 && Self.isReadable(event)

@@ -12,12 +12,16 @@ enum PythonSuite {
     /// The folder of `run.py`.
     static var folder: String { root.appendingPathComponent("Tests/Conformance").path }
 
-    /// Python with the packages of `requirements.txt`, as `ops/test` installs it; `CONFORMANCE_PYTHON` names another.
+    private static let named = ProcessInfo.processInfo.environment["CONFORMANCE_PYTHON"] ?? ""
+
+    /// Whether the Kafka clients for Python are here; not where `ops/test` could not reach PyPI.
+    static let hasClients = named != "unavailable"
+
+    /// `CONFORMANCE_PYTHON`: the Python with the packages of `requirements.txt`, as `ops/test` installs it. The helpers need none of them.
     static func python() throws -> String {
-        let named = ProcessInfo.processInfo.environment["CONFORMANCE_PYTHON"] ?? ""
-        let path = named.isEmpty ? root.appendingPathComponent(".build/conformance-python/bin/python3").path : named
+        let path = hasClients ? named : "/usr/bin/python3"
         guard FileManager.default.isExecutableFile(atPath: path) else {
-            throw ConformanceFailure("no Python with the Kafka clients at \(path): ops/test makes it, or name one in CONFORMANCE_PYTHON")
+            throw ConformanceFailure("no Python with the Kafka clients at '\(path)': ops/test makes it and names it in CONFORMANCE_PYTHON")
         }
         return path
     }

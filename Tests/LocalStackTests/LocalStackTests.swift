@@ -59,6 +59,17 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 
+    /// Who holds the folder is not kept out by its own lock.
+    @Test func stackErasesItsOwnFolder() async throws {
+        let folder = temporaryFolder()
+        try await withStack(folder) { stack in
+            try await stack.startRedis()
+            await stack.stop()
+            try await stack.erase()
+            #expect(!FileManager.default.fileExists(atPath: folder))
+        }
+    }
+
     @Test func frozenProcessIsStillStopped() async throws {
         try await withStack { stack in
             try await stack.startRedis()

@@ -57,7 +57,8 @@ local tokens = whole(left) .. '|' .. nowText
 
 -- The key stays until the last of its events is over.
 local function keepUntil(moment)
-  if redis.call('PEXPIRETIME', KEYS[2]) < moment then redis.call('PEXPIREAT', KEYS[2], whole(moment)) end
+  local text = whole(moment)
+  if redis.call('PEXPIREAT', KEYS[2], text, 'NX') == 0 then redis.call('PEXPIREAT', KEYS[2], text, 'GT') end
 end
 
 -- A refusal keeps only the bucket, and of a user who has nothing else only until it is full again, so that a rush on a sold-out zone leaves

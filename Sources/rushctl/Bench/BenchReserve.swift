@@ -56,8 +56,8 @@ struct BenchReserve: AsyncParsableCommand {
         var configuration = LocalStackConfiguration(directory: folder, binaries: Installation.binaries)
         configuration.brokerSync = sync
         configuration.logLevel = "warning"
-        // As inventory-sync has it by itself; the demo's shorter window is for people who watch.
-        configuration.projectionWindowMs = 1000
+        // Small batches: a large one would hold up the reserves of its moment, since all of it runs on the same processors.
+        configuration.projectionWindowMs = 100
         let installation = try Installation(configuration) { Output.progress("  \($0)") }
         let end = StopSignals()
         let figures: Figures
@@ -68,7 +68,7 @@ struct BenchReserve: AsyncParsableCommand {
             throw error
         }
         await installation.stack.stop()
-        try? LocalStack.erase(directory: folder)
+        try await installation.stack.erase()
         report(figures)
         if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
         if !figures.inventoryOk { throw ExitCode(1) }
@@ -90,7 +90,7 @@ struct BenchReserve: AsyncParsableCommand {
             requests.append(index, to: &bytes)
         }
         plan.maxRequests = requests.count
-        plan.onProgress = { answered, errors in Output.progress("  \(answered) answered, \(errors) errors") }
+        plan.onProgress = { Output.progress("  \($0.answered) answered, \($0.errors) errors, slowest \(Int($0.maxMs)) ms") }
         Output.progress("  reserving, \(rate == "max" ? "as fast as it goes" : "\(rate) a second"), for \(seconds) s")
         let report = try await LoadGenerator.run(plan)
         let usage = cpu.usage()

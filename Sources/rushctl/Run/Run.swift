@@ -116,7 +116,7 @@ struct Run: AsyncParsableCommand {
             journey.fail(error)
         }
         await installation.stack.stop()
-        if journey.ok { try? LocalStack.erase(directory: folder) } else { Output.progress("the logs are in \(folder)/logs") }
+        if journey.ok { try await installation.stack.erase() } else { Output.progress("the logs are in \(folder)/logs") }
         if let json { try Output.encode(journey.report).write(to: URL(fileURLWithPath: json)) }
         print(journey.ok ? "ok" : "failed")
         if !journey.ok { throw ExitCode(1) }
