@@ -27,7 +27,7 @@ extension Broker {
         let pipeline = try CommitPipeline(loop: loop, policy: configuration.sync, stateLog: stateLog, dataDirectory: configuration.dataDirectory)
         let broker = Broker(
             configuration: configuration, loop: loop, logger: logger, stateLog: stateLog, pipeline: pipeline,
-            reader: try DiskThread(name: "log-reader"), topics: topics,
+            reader: try DiskThread(name: "log-reader"), verification: try Verification(), topics: topics,
             producerIDs: try reserve(stateLog, topics: topics))
         broker.createOffsetsTopic()
         report.elapsedMs = Clock.steadyMs() - begin

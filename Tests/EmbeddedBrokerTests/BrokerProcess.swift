@@ -38,6 +38,7 @@ final class BrokerProcess {
 
     var address: String { "127.0.0.1:\(port)" }
     var dataPath: String { scratch.path + "/data" }
+    var logPath: String { scratch.path + "/log" }
 
     /// Starts the broker, on the same port as before, and waits until it is ready.
     func start() throws {
@@ -49,7 +50,10 @@ final class BrokerProcess {
         if !environment.isEmpty { process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 } }
         let output = Pipe()
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        if !FileManager.default.fileExists(atPath: logPath) { _ = FileManager.default.createFile(atPath: logPath, contents: nil) }
+        let log = try #require(FileHandle(forWritingAtPath: logPath))
+        try log.seekToEnd()
+        process.standardError = log
         try process.run()
         self.process = process
         try Self.wait("the broker to be ready") { FileManager.default.fileExists(atPath: portFile) || !process.isRunning }

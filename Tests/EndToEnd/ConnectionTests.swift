@@ -59,6 +59,15 @@ extension EndToEnd {
             #expect(statuses == [202, 413, 400, 202])
         }
 
+        @Test func garbageBehindARequestIsRefusedAfterItsAnswer() async throws {
+            let zone = try await installation.seed(EventPlan(.general("Floor", 10))).zone
+            let client = try await installation.client()
+            let reserve = Self.reserve(client, zone.body(quantity: 1))
+            #expect(try await exchange(reserve + "NONSENSE\r\n\r\n", endsSending: false).map(\.status) == [202, 400])
+            let broken = Self.head(client, "Transfer-Encoding: chunked\r\n") + "zz\r\n"
+            #expect(try await exchange(broken, endsSending: false).map(\.status) == [400])
+        }
+
         private static func head(_ client: Client, _ more: String) -> String {
             "POST /api/v1/bookings/reserve HTTP/1.1\r\nHost: x\r\nauthorization: Bearer \(client.user.token)\r\nCONTENT-TYPE: application/json\r\n"
                 + "Idempotency-key: \(Client.newKey())\r\n\(more)\r\n"

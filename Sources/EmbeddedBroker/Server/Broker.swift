@@ -21,6 +21,8 @@ final class Broker {
 
     /// Reads what is not in the page cache, so that the event loop never waits for it.
     let reader: DiskThread
+    /// Reads again what recovery did not.
+    let verification: Verification
     /// Memory for large fetch answers.
     var answerBuffers = AnswerBuffers()
 
@@ -31,7 +33,7 @@ final class Broker {
 
     init(
         configuration: BrokerConfiguration, loop: NIOIsolatedEventLoop, logger: Logger, stateLog: StateLog, pipeline: CommitPipeline,
-        reader: DiskThread, topics: [String: Topic], producerIDs: ProducerIDs
+        reader: DiskThread, verification: Verification, topics: [String: Topic], producerIDs: ProducerIDs
     ) {
         self.configuration = configuration
         self.loop = loop
@@ -39,6 +41,7 @@ final class Broker {
         self.stateLog = stateLog
         self.pipeline = pipeline
         self.reader = reader
+        self.verification = verification
         self.topics = topics
         self.producerIDs = producerIDs
         groups = GroupCoordinator(loop: loop, stateLog: stateLog, pipeline: pipeline, initialDelayMs: configuration.initialRebalanceDelayMs)
@@ -95,6 +98,7 @@ final class Broker {
     func close() -> BrokerError? {
         groups.stop()
         reader.stop()
+        verification.stop()
         return pipeline.close(topics.values.flatMap(\.partitions))
     }
 

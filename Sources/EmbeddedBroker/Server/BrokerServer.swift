@@ -36,6 +36,7 @@ struct BrokerServer: Service {
             broker.value.advertised = configuration.advertised ?? bound
             broker.value.pipeline.onFatal = { stopping.yield($0) }
             broker.value.keepRetention()
+            broker.value.verify()
         }.get()
         onReady(configuration.advertised ?? bound, report)
         let failure = await withGracefulShutdownHandler {

@@ -173,7 +173,7 @@ final class PartitionLog {
     func read(from offset: Int64, maxBytes: Int, atLeastOne: Bool, waits: Bool = true, into buffer: inout ByteBuffer) throws(BrokerError) {
         guard offset < highWatermark, let segment = segment(holding: offset) else { return }
         let position = try position(of: offset, in: segment, waits: waits)
-        let available = Int(segment.committedSize - position)
+        let available = Int(min(segment.committedSize, segment.damagedAt ?? .max) - position)
         guard available >= BatchHeader.size else {
             throw BrokerError(.storage, operation: "read a batch", message: "\(segment.file.path) is damaged from byte \(position) on")
         }

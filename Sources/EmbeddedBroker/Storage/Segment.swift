@@ -24,6 +24,8 @@ final class Segment {
     var checkpointedSize: Int64 = 0
     /// Recovery found damage: the file stays as it is, and gets no checkpoint that would hide it.
     var isDamaged = false
+    /// Where the background check found damage.
+    var damagedAt: Int64?
     private(set) var maxTimestamp: Int64 = -1
     private(set) var index: [IndexEntry] = []
     /// When the segment was begun, in milliseconds since 1970.

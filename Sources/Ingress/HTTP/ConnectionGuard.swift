@@ -21,6 +21,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isAnswering = false
     /// Requests whose answers are not written yet.
     private var unanswered = 0
+    private var isMidRequest = false
+    /// What is to be said once the answers before it are written.
+    private var refusal: APIError?
     private var lastActive = NIODeadline.now()
     private var isClosing = false
     /// Set while the handler is in the pipeline; answers must start here, behind the decoder.
@@ -41,9 +44,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isClosing { return }
         switch unwrapInboundIn(data) {
-        case .head: unanswered += 1
+        case .head:
+            unanswered += 1
+            isMidRequest = true
         case .body: break
-        case .end: readingSince = nil
+        case .end:
+            readingSince = nil
+            isMidRequest = false
         }
         context.fireChannelRead(data)
     }
@@ -58,16 +65,21 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             lastActive = .now()
         }
         context.write(data, promise: promise)
+        if let error = refusal, owed == 0 { refuse(context, error) }
     }
+
+    /// Answers that come before a refusal: those of whole requests.
+    private var owed: Int { unanswered - (isMidRequest ? 1 : 0) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let parserError = error as? HTTPParserError else { return context.fireErrorCaught(error) }
-        if parserError == .headerOverflow {
-            refuse(
-                context, APIError(.headersTooLarge, "The headers are too large.", field: "headers", reason: "must be at most 16 KiB in 100 fields"))
-        } else {
-            refuse(context, APIError(.validation, "This is not HTTP/1.1.", field: "request", reason: "cannot be parsed"))
-        }
+        // Bytes behind a request that was to be the last are nobody's; the connection closes with its answer.
+        if parserError == .closedConnection, owed > 0 { return }
+        let error =
+            parserError == .headerOverflow
+            ? APIError(.headersTooLarge, "The headers are too large.", field: "headers", reason: "must be at most 16 KiB in 100 fields")
+            : APIError(.validation, "This is not HTTP/1.1.", field: "request", reason: "cannot be parsed")
+        if owed > 0 { refusal = error } else { refuse(context, error) }
     }
 
     private func bytesArrived() {

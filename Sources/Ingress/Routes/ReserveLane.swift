@@ -168,10 +168,14 @@ final class ReserveLane: ChannelDuplexHandler {
     private func endIfDone(_ context: ChannelHandlerContext) {
         guard isRead, isAnswered else { return }
         (owner, isRead, isAnswered) = (.nobody, false, false)
+        var hasDelivered = false
         while let next = held.first, !mustWait(next) {
             held.removeFirst()
             deliver(next, context)
+            hasDelivered = true
         }
+        // Hummingbird's side takes what it was given only at the end of a read.
+        if hasDelivered { context.fireChannelReadComplete() }
         if held.isEmpty, wantsRead {
             wantsRead = false
             context.read()
