@@ -53,7 +53,7 @@ extension LocalStack {
         let data = folder.data("broker")
         try InstallationFolder.makeDirectory(data)
         let program = "\(configuration.binaries)/embedded-broker"
-        let sync = configuration.brokerSync.map { ["--sync", $0] } ?? []
+        let sync = ["--sync", configuration.brokerSync]
         let environment = try environment(for: .broker)
         try await start(
             Plan(

@@ -27,7 +27,7 @@ struct BenchReserve: AsyncParsableCommand {
     @Option(help: "Where to write the figures as JSON.")
     var json: String?
 
-    @Option(help: "How the broker makes records durable: always, interval=MS or none.")
+    @Option(help: "How the broker makes records durable: always, interval=MS or none. [default: always]")
     var sync: String?
 
     struct Figures: Codable, Sendable {
@@ -54,7 +54,7 @@ struct BenchReserve: AsyncParsableCommand {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-bench-\(ProcessInfo.processInfo.processIdentifier)")
             .path
         var configuration = LocalStackConfiguration(directory: folder, binaries: Installation.binaries)
-        configuration.brokerSync = sync
+        if let sync { configuration.brokerSync = sync }
         configuration.logLevel = "warning"
         // Small batches: a large one would hold up the reserves of its moment, since all of it runs on the same processors.
         configuration.projectionWindowMs = 100

@@ -30,7 +30,7 @@ struct Run: AsyncParsableCommand {
     @Option(help: "With --once: where to write the journey as JSON.")
     var json: String?
 
-    @Option(help: "How the broker makes records durable: always, interval=MS or none.")
+    @Option(help: "How the broker makes records durable: always, interval=MS or none. [default: always]")
     var sync: String?
 
     func validate() throws {
@@ -54,7 +54,7 @@ struct Run: AsyncParsableCommand {
         var configuration = LocalStackConfiguration(
             directory: URL(fileURLWithPath: folder).standardizedFileURL.path, binaries: Installation.binaries, ports: ports,
             external: .init(environment: ProcessInfo.processInfo.environment))
-        configuration.brokerSync = sync
+        if let sync { configuration.brokerSync = sync }
         return configuration
     }
 

@@ -30,7 +30,7 @@ struct BenchBroker: AsyncParsableCommand {
 
     func run() async throws {
         let binary = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path + "/embedded-broker"
-        let standard = try Self.standardMode(binary)
+        let standard = Self.standardMode
         var modes = sync.isEmpty ? Self.modes : sync
         if sync.isEmpty, !modes.contains(standard) { modes.append(standard) }
         let figures = try await StopSignals().unlessStopped { [modes, records] in
@@ -48,13 +48,6 @@ struct BenchBroker: AsyncParsableCommand {
         if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
     }
 
-    /// The mode in which `ops/run` starts the broker: its configuration's, or else what the broker itself takes without one.
-    private static func standardMode(_ binary: String) throws -> String {
-        if let mode = LocalStackConfiguration(directory: "/", binaries: "/").brokerSync { return mode }
-        let help = try BrokerServer.help(binary)
-        // As ArgumentParser prints it, whatever the line breaks: "--sync <sync> … (default: interval=50)".
-        let words = help.split(whereSeparator: \.isWhitespace).drop { $0 != "--sync" }.dropFirst(2)
-        guard let mark = words.firstIndex(of: "(default:") else { throw CleanExit.message("\(binary) --help does not tell the default of --sync") }
-        return String(words[words.index(after: mark)].dropLast())
-    }
+    /// The mode in which `ops/run` starts the broker.
+    private static let standardMode = LocalStackConfiguration(directory: "/", binaries: "/").brokerSync
 }

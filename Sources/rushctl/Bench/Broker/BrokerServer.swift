@@ -82,17 +82,4 @@ final class BrokerServer: @unchecked Sendable {
         while let file = files?.nextObject() as? URL { bytes += (try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0 }
         return Double(bytes) / 1_048_576
     }
-
-    /// What `--help` prints.
-    static func help(_ binary: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: binary)
-        process.arguments = ["--help"]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return text
-    }
 }
