@@ -35,7 +35,8 @@ extension TopicApplier {
                 name: declaration.topic.name, declaredPartitions: declaration.partitions, partitions: metadata?.partitions,
                 replicationFactor: metadata?.replicationFactor)
         }
-        let others = found.filter { Topic(rawValue: $0.name) == nil }.map {
+        // Two underscores mark what brokers keep for themselves, such as __consumer_offsets.
+        let others = found.filter { Topic(rawValue: $0.name) == nil && !$0.name.hasPrefix("__") }.map {
             TopicListing(name: $0.name, declaredPartitions: nil, partitions: $0.partitions, replicationFactor: $0.replicationFactor)
         }
         return declared + others
