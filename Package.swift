@@ -37,6 +37,8 @@ let package = Package(
         .executable(name: "ingress", targets: ["Ingress"]),
         .executable(name: "inventory-sync", targets: ["InventorySync"]),
         .executable(name: "expiry", targets: ["Expiry"]),
+        .executable(name: "payment", targets: ["PaymentWorker"]),
+        .executable(name: "payment-simulator", targets: ["PaymentSimulator"]),
         .executable(name: "rushctl", targets: ["rushctl"]),
     ],
     dependencies: [
@@ -58,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "CRdkafka"),
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CPq"),
+        .systemLibrary(name: "CCurl"),
         .target(name: "CLinux"),
         .target(name: "CEpoll"),
         .target(name: "CCrc32c"),
@@ -74,6 +77,10 @@ let package = Package(
         .target(
             name: "PostgresClient", dependencies: ["CPq", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict
         ),
+        .target(name: "CurlClient", dependencies: ["CCurl", "Threads", lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(
+            name: "PaymentGateway", dependencies: ["CurlClient", "Domain", crypto, log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
         .target(name: "Telemetry", dependencies: [log, metrics, lifecycle, hummingbird], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
 
         // Floor three: what a binary carries inside it.
@@ -97,8 +104,9 @@ let package = Package(
         .executableTarget(
             name: "Ingress",
             dependencies: [
-                "Authentication", "BookingEngine", "Domain", "KafkaClient", "RedisClient", "PostgresClient", "Settings", "Telemetry", "Topics",
-                hummingbird, crypto, log, metrics, lifecycle,
+                "Authentication", "BookingEngine", "Domain", "KafkaClient", "PaymentGateway", "RedisClient", "PostgresClient", "Settings",
+                "Telemetry",
+                "Topics", hummingbird, crypto, log, metrics, lifecycle,
             ] + nioHTTP,
             swiftSettings: strict),
         .executableTarget(
@@ -116,8 +124,21 @@ let package = Package(
             ],
             path: "workers/expiry", swiftSettings: strict),
         .executableTarget(
+            name: "PaymentWorker",
+            dependencies: [
+                "WorkerRuntime", "BookingEngine", "Domain", "PaymentGateway", "RedisClient", "PostgresClient", "KafkaClient", "Settings", "Topics",
+                "Telemetry", log, metrics, lifecycle,
+            ],
+            path: "workers/payment", exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .executableTarget(
             name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, exclude: ["NOT_IMPLEMENTED.md"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "PaymentSimulator",
+            dependencies: [
+                "CurlClient", "Domain", "Threads", arguments, crypto, log, lifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
+            exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(name: "LocalStack", dependencies: ["Threads", log] + nio, exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(name: "LoadGenerator", dependencies: ["CEpoll", "Threads", histogram], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .executableTarget(
@@ -135,7 +156,7 @@ let package = Package(
         .testTarget(
             name: "IngressTests",
             dependencies: [
-                "Ingress", "Domain", hummingbird, .product(name: "NIOCore", package: "swift-nio"),
+                "Ingress", "Domain", "KafkaClient", "PaymentGateway", hummingbird, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict),
@@ -149,6 +170,13 @@ let package = Package(
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "Telemetry", log, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PaymentWorkerTests",
+            dependencies: [
+                "PaymentWorker", "WorkerRuntime", "BookingEngine", "Domain", "PaymentGateway", "RedisClient", "PostgresClient", "KafkaClient",
+                "Migrations", "LocalStack", log,
+            ],
             swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),
         .testTarget(name: "LocalStackTests", dependencies: ["LocalStack"] + nio, swiftSettings: strict),

@@ -3,14 +3,23 @@ public import RedisClient
 /// The scripts that a binary carries; each is one transition, and each file's head says its keys, arguments and replies.
 public enum LuaScript {
     public static let reserve = script("reserve", PackageResources.reserve_lua)
-    public static let release = script("release", PackageResources.release_lua)
+    public static let release = script("release", PackageResources.release_lua, after: PackageResources.booking_lua)
     public static let accept = script("accept", PackageResources.accept_lua)
+    public static let beginPayment = script("begin_payment", PackageResources.begin_payment_lua, after: PackageResources.booking_lua)
+    public static let endPayment = script(
+        "end_payment", PackageResources.end_payment_lua, after: PackageResources.booking_lua, PackageResources.payment_lua)
+    public static let confirm = script("confirm", PackageResources.confirm_lua, after: PackageResources.booking_lua, PackageResources.payment_lua)
+    public static let putPayment = script("put_payment", PackageResources.put_payment_lua, after: PackageResources.payment_lua)
     public static let setZone = script("set_zone", PackageResources.set_zone_lua)
     public static let takeToken = script("take_token", PackageResources.take_token_lua)
     public static let takeLease = script("take_lease", PackageResources.take_lease_lua)
     public static let finishOperation = script("finish_operation", PackageResources.finish_operation_lua)
 
-    private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
-        RedisScript(name: name, source: String(decoding: source, as: UTF8.self))
+    /// - Parameter shared: what the script needs before it; Redis wants the script's `#!` line first of all.
+    private static func script(_ name: String, _ source: [UInt8], after shared: [UInt8]...) -> RedisScript {
+        let own = String(decoding: source, as: UTF8.self)
+        let lead = own.hasPrefix("#!") ? own.prefix { $0 != "\n" } + "\n" : ""
+        let parts = shared.map { String(decoding: $0, as: UTF8.self) }
+        return RedisScript(name: name, source: lead + parts.joined() + own.dropFirst(lead.count))
     }
 }

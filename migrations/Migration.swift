@@ -12,6 +12,7 @@ public struct Migration: Sendable {
     public static let all: [Migration] = [
         Migration(1, "catalogue", PackageResources._001_catalogue_up_sql, PackageResources._001_catalogue_down_sql),
         Migration(2, "bookings", PackageResources._002_bookings_up_sql, PackageResources._002_bookings_down_sql),
+        Migration(3, "payments", PackageResources._003_payments_up_sql, PackageResources._003_payments_down_sql),
     ]
 
     private init(_ number: Int, _ name: String, _ up: [UInt8], _ down: [UInt8]) {

@@ -2,13 +2,26 @@
 public enum Topic: String, Sendable, CaseIterable {
     case bookingCommands = "booking.commands"
     case bookingEvents = "booking.events"
+    case paymentCommands = "payment.commands"
+    case paymentEvents = "payment.events"
     case operationEvents = "operation.events"
     case inventorySyncDeadLetters = "inventory-sync.dlq"
     case expiryDeadLetters = "expiry.dlq"
+    case paymentRetry1 = "payment.retry.1"
+    case paymentRetry2 = "payment.retry.2"
+    case paymentRetry3 = "payment.retry.3"
+    case paymentDeadLetters = "payment.dlq"
 
     /// The topic's name in Kafka.
     public var name: String { rawValue }
 
     /// Where a consumer group puts what it gives up on; nil for a group without a declared topic.
     public static func deadLetters(of group: String) -> Topic? { Topic(rawValue: "\(group).dlq") }
+
+    /// Where a consumer group puts what it tries again later, one topic an attempt; empty for a group that tries again in place.
+    public static func retries(of group: String) -> [Topic] {
+        var topics: [Topic] = []
+        while let next = Topic(rawValue: "\(group).retry.\(topics.count + 1)") { topics.append(next) }
+        return topics
+    }
 }

@@ -8,6 +8,11 @@ public struct TopicDeclaration: Sendable, Hashable {
         case commands
         /// What a consumer group gave up on.
         case deadLetters = "dead_letters"
+        /// What a consumer group tries again later.
+        case retries
+
+        /// Whether it carries other topics' records, byte for byte.
+        public var isSecondHand: Bool { self == .deadLetters || self == .retries }
     }
 
     /// The topic.
@@ -22,11 +27,11 @@ public struct TopicDeclaration: Sendable, Hashable {
     public let retention: Duration?
     /// What the record's key is.
     public let key: String
-    /// The CloudEvents types that it carries; of dead letters, those of the topics they come from.
+    /// The CloudEvents types that it carries; of dead letters and retries, those of the topics they come from.
     public let types: [String]
-    /// The consumer group that gives up, for dead letters.
+    /// The consumer group that gives up or tries again, for dead letters and retries.
     public let group: String?
-    /// The topics whose records end up here, for dead letters.
+    /// The topics whose records end up here, for dead letters and retries.
     public let sources: [Topic]
     /// Further settings by Kafka's names.
     public let config: [String: String]

@@ -26,7 +26,7 @@ enum TopicParser {
         TopicError(.invalidDeclaration, operation: "load topics", message: message)
     }
 
-    /// One topic as it is written, before the types of dead letters are looked up.
+    /// One topic as it is written, before the types of dead letters and retries are looked up.
     private struct Draft {
         let topic: Topic
         let fields: Node.Mapping
@@ -51,17 +51,19 @@ enum TopicParser {
             var types = try texts("types")
             var sources: [Topic] = []
             var group: String?
-            if kind == .deadLetters {
-                guard types.isEmpty else { throw invalid("\(topic.name): the types of dead letters follow from \"of\"") }
+            if kind.isSecondHand {
+                guard types.isEmpty else { throw invalid("\(topic.name): the types of dead letters and retries follow from \"of\"") }
                 for name in try texts("of") {
                     guard let source = drafts.first(where: { $0.topic.name == name }) else { throw invalid("\(topic.name): \(name) is not declared") }
                     sources.append(source.topic)
                     types += try source.texts("types")
                 }
-                group = try text("group")
-                guard Topic.deadLetters(of: group ?? "") == topic else { throw invalid("\(topic.name): must be named after its group") }
+                let owner = try text("group")
+                let isNamed = kind == .retries ? Topic.retries(of: owner).contains(topic) : Topic.deadLetters(of: owner) == topic
+                guard isNamed else { throw invalid("\(topic.name): must be named after its group") }
+                group = owner
             } else if fields["of"] != nil || fields["group"] != nil {
-                throw invalid("\(topic.name): only dead letters have \"of\" and \"group\"")
+                throw invalid("\(topic.name): only dead letters and retries have \"of\" and \"group\"")
             }
             guard !types.isEmpty else { throw invalid("\(topic.name): carries no types") }
             return TopicDeclaration(

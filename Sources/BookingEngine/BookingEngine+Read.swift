@@ -8,7 +8,8 @@ extension BookingEngine {
         let replies = try await pipeline(
             "read booking",
             ids.map { id, shard in
-                RedisCommand("HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated")
+                RedisCommand(
+                    "HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated", "pay", "paystate", "tries", "reason")
             })
         var bookings: [Booking?] = []
         for reply in replies { bookings.append(try Self.booking(reply)) }
@@ -22,13 +23,17 @@ extension BookingEngine {
     }
 
     private static func booking(_ reply: RedisReply) throws(EngineError) -> Booking? {
-        guard let fields = reply.elements, fields.count == 5, let fragment = fields[0].bytes else { return nil }
+        guard let fields = reply.elements, fields.count == 9, let fragment = fields[0].bytes else { return nil }
         guard let status = fields[1].text, let version = fields[2].text, let due = fields[3].text, let updated = fields[4].text else {
             throw .unexpected("read booking", reply)
         }
         var json = Array("{".utf8)
         json += fragment
-        json += ",\"status\":\"\(status)\",\"version\":\(version),\"expires_at_ms\":\(due),\"updated_at_ms\":\(updated)}".utf8
+        json += ",\"status\":\"\(status)\",\"version\":\(version),\"expires_at_ms\":\(due),\"updated_at_ms\":\(updated)".utf8
+        if let payment = fields[5].text, let state = fields[6].text { json += ",\"payment_id\":\"\(payment)\",\"payment_state\":\"\(state)\"".utf8 }
+        if let declines = fields[7].text { json += ",\"declines\":\(declines)".utf8 }
+        if let reason = fields[8].text { json += ",\"reason\":\"\(reason)\"".utf8 }
+        json += "}".utf8
         var reader = JSONReader(json)
         do {
             return try Booking(&reader) { (_, _) throws(JSONError) in false }

@@ -6,80 +6,74 @@ import RedisClient
 public enum ReleaseOutcome: Equatable, Sendable {
     /// Done now; the entry is to be published.
     case released(OutboxEntry)
-    /// Done by the same operation at an earlier try; its entry is or was in the outbox.
+    /// Done on the same behalf at an earlier try; its entry is or was in the outbox.
     case releasedBefore
     /// The booking is in another state already.
     case wrongState(BookingStatus)
     /// Its hold has not ended yet.
     case notDue
+    /// A user's cancel, while money may be moving.
+    case paymentOpen
     /// There is no such booking in Redis.
     case missing
 }
 
 extension BookingEngine {
-    /// One hold to end.
+    /// One booking to end.
     public struct Release: Sendable {
         public let booking: BookingID
         public let shard: Shard
-        /// `cancelled` or `expired`.
+        /// `cancelled` or `expired` for a hold, `refunded` for a confirmed booking.
         public let status: BookingStatus
-        /// The operation behind a cancel: by it a second try knows its own work.
-        public let operation: OperationID?
+        /// The operation, payment or refund behind it: by it a second try knows its own work. Empty for an expiry.
+        public let by: String
+        /// Why, where the status does not say it. A cancel without a reason is its user's, and is refused while a payment is open.
+        public let reason: BookingReason?
         public let trace: String
 
-        public init(booking: BookingID, shard: Shard, status: BookingStatus, operation: OperationID? = nil, trace: String = "") {
+        public init(booking: BookingID, shard: Shard, status: BookingStatus, by: String = "", reason: BookingReason? = nil, trace: String = "") {
             self.booking = booking
             self.shard = shard
             self.status = status
-            self.operation = operation
+            self.by = by
+            self.reason = reason
             self.trace = trace
         }
     }
 
-    /// Ends holds, all in one write to Redis; each is decided for itself.
+    /// Ends bookings, all in one write to Redis; each is decided for itself.
     /// - Throws: ``EngineError`` when Redis did not answer for all; what was released then says so again.
     public func release(_ releases: [Release]) async throws(EngineError) -> [Result<ReleaseOutcome, EngineError>] {
-        let calls = releases.map { release in
-            RedisScriptCall(
-                keys: [Keys.hold(release.booking, release.shard)],
-                arguments: [
-                    .int(Int64(release.shard.number)), .string(release.booking.description), .string(release.status.rawValue),
-                    .string(release.operation?.description ?? ""), .string(release.trace), .int(Self.finishedKept.inMilliseconds),
-                ])
+        let replies = try await evaluate(
+            LuaScript.release,
+            releases.map { release in
+                RedisScriptCall(
+                    keys: [Keys.hold(release.booking, release.shard)],
+                    arguments: [
+                        .int(Int64(release.shard.number)), .string(release.booking.description), .string(release.trace),
+                        .string(release.status.rawValue), .string(release.by), .string(release.reason?.rawValue ?? ""),
+                        .int(Self.finishedKept.inMilliseconds),
+                    ])
+            })
+        return zip(releases, replies).map { release, reply in
+            Result { () throws(EngineError) in try Self.outcome(of: release, reply) }
         }
-        let replies: [RedisReply]
-        do {
-            replies = try await redis.evaluate(LuaScript.release, calls: calls)
-        } catch {
-            throw EngineError(.redis, operation: "release", message: error.message, underlying: error)
-        }
-        return zip(releases, replies).map { release, reply in Self.outcome(of: release, reply) }
     }
 
-    private static func outcome(of release: Release, _ reply: RedisReply) -> Result<ReleaseOutcome, EngineError> {
-        guard let parts = reply.elements, let name = parts.first?.text else {
-            return .failure(EngineError(.redis, operation: "release", message: reply.errorMessage ?? "no outcome"))
-        }
+    private static func outcome(of release: Release, _ reply: RedisReply) throws(EngineError) -> ReleaseOutcome {
+        let (name, parts) = try outcome("release", reply)
         switch name {
         case "released":
-            guard parts.count == 4, let version = parts[1].text, let id = parts[2].text, let value = parts[3].bytes else { break }
-            let type: MessageType = release.status == .expired ? .bookingExpired : .bookingCancelled
-            return .success(
-                .released(
-                    OutboxEntry(
-                        id: id, shard: release.shard, type: type, key: release.booking.description, version: version, trace: release.trace,
-                        value: value)))
-        case "released_before": return .success(.releasedBefore)
-        case "wrong_state":
-            guard parts.count == 2, let status = parts[1].text.flatMap(BookingStatus.init(rawValue:)) else { break }
-            return .success(.wrongState(status))
-        case "not_due": return .success(.notDue)
-        case "missing": return .success(.missing)
-        case "zone_missing":
-            return .failure(EngineError(.stateMissing, operation: "release", message: "the zone of a held booking is not in Redis"))
+            if let entry = entry(release.messageType, parts[...], of: release.booking, release.shard, release.trace) { return .released(entry) }
+        case "released_before": return .releasedBefore
+        case "wrong_state": if let status = parts.first?.text.flatMap(BookingStatus.init(rawValue:)) { return .wrongState(status) }
+        case "not_due": return .notDue
+        case "payment_open": return .paymentOpen
+        case "missing": return .missing
+        case "zone_missing": throw .zoneMissing("release")
         default: break
         }
-        return .failure(.unexpected("release", reply))
+        throw .unexpected("release", reply)
     }
 
     /// The bookings of one shard whose hold has ended, oldest first.
@@ -96,12 +90,14 @@ extension BookingEngine {
             }
         }
     }
+}
 
-    func pipeline(_ operation: String, _ commands: [RedisCommand]) async throws(EngineError) -> [RedisReply] {
-        do {
-            return try await redis.pipeline(commands)
-        } catch {
-            throw EngineError(.redis, operation: operation, message: error.message, underlying: error)
+extension BookingEngine.Release {
+    fileprivate var messageType: MessageType {
+        switch status {
+        case .expired: .bookingExpired
+        case .refunded: .bookingRefunded
+        case .cancelled, .reserved, .confirmed: .bookingCancelled
         }
     }
 }

@@ -21,12 +21,15 @@ public struct ZoneSettings: Sendable, Equatable {
     public var showEnds: Timestamp
     /// Years, 0 for none.
     public var minimumAge: Int64
+    /// Whether a booking may be held for a day for a bank transfer.
+    public var allowsBankTransfer: Bool
     /// The seats in their order; empty for general admission. New ones go to the end; none is ever taken away.
     public var seats: [SeatID]
 
     public init(
         zone: ZoneID, event: EventID, show: ShowID, tenant: TenantID, capacity: Int64, priceMinor: Int64, currency: String, maximumPerUser: Int64,
-        saleOpens: Timestamp, saleCloses: Timestamp, showEnds: Timestamp, minimumAge: Int64, seats: [SeatID]
+        saleOpens: Timestamp, saleCloses: Timestamp, showEnds: Timestamp, minimumAge: Int64, allowsBankTransfer: Bool = false,
+        seats: [SeatID]
     ) {
         self.zone = zone
         self.event = event
@@ -40,6 +43,7 @@ public struct ZoneSettings: Sendable, Equatable {
         self.saleCloses = saleCloses
         self.showEnds = showEnds
         self.minimumAge = minimumAge
+        self.allowsBankTransfer = allowsBankTransfer
         self.seats = seats
     }
 }
@@ -62,7 +66,7 @@ extension BookingEngine {
             "event", .string(settings.event.description), "show", .string(settings.show.description), "tenant", .string(settings.tenant.description),
             "price", .int(settings.priceMinor), "currency", .string(settings.currency), "limit", .int(settings.maximumPerUser), "opens",
             .int(settings.saleOpens.ms), "closes", .int(settings.saleCloses.ms), "ends", .int(settings.showEnds.ms), "min_age",
-            .int(settings.minimumAge),
+            .int(settings.minimumAge), "bank", settings.allowsBankTransfer ? "1" : "0",
         ]
         let arguments: [RedisArgument] =
             [.int(settings.capacity), .int(Int64(fields.count))] + fields + settings.seats.map { .string($0.description) }

@@ -46,8 +46,10 @@ extension MessageType {
     /// The topic that carries messages of this type.
     public var topic: Topic {
         switch self {
-        case .bookingCreated, .bookingConfirmed, .bookingCancelled, .bookingExpired, .bookingRefunded: .bookingEvents
+        case .bookingCreated, .bookingUpdated, .bookingConfirmed, .bookingCancelled, .bookingExpired, .bookingRefunded: .bookingEvents
         case .bookingCancel: .bookingCommands
+        case .paymentCharge, .paymentAdvance, .paymentWebhook, .paymentRefund, .paymentDecideRefund, .paymentRefundEvent: .paymentCommands
+        case .paymentProcessing, .paymentSuccess, .paymentFailed, .paymentRefunded: .paymentEvents
         case .operationFinished: .operationEvents
         }
     }

@@ -12,6 +12,18 @@ public struct EngineError: Error, CustomStringConvertible {
         case stateMissing = "state_missing"
     }
 
+    /// What a message handler should do about an error.
+    public enum Disposition: String, Sendable {
+        /// Try this again soon.
+        case retry
+        /// Trying again cannot help.
+        case deadLetter = "dead_letter"
+        /// Pause until Redis, or its state, is back.
+        case outage
+        /// The process cannot go on as it is configured.
+        case fatal
+    }
+
     public let code: Code
     public let operation: String
     public let message: String
@@ -32,6 +44,28 @@ public struct EngineError: Error, CustomStringConvertible {
         EngineError(
             .unexpectedReply, operation: operation, message: "\(reply.elements?.first?.text ?? reply.text ?? "no outcome")", file: file, line: line)
     }
+
+    /// Redis did not answer, or answered with an error.
+    static func redis(_ operation: String, _ error: RedisError, file: String = #fileID, line: Int = #line) -> EngineError {
+        EngineError(.redis, operation: operation, message: error.message, underlying: error, file: file, line: line)
+    }
+
+    /// The hold is there, and its zone is not.
+    static func zoneMissing(_ operation: String, file: String = #fileID, line: Int = #line) -> EngineError {
+        EngineError(.stateMissing, operation: operation, message: "the zone of a held booking is not in Redis", file: file, line: line)
+    }
+
+    /// What a message handler should do about this error.
+    public var disposition: Disposition {
+        switch code {
+        case .redis: underlying.flatMap { Disposition(rawValue: $0.disposition.rawValue) } ?? .retry  // Redis' own word where it has one
+        case .unexpectedReply: .retry  // a newer build may have written it
+        case .stateMissing: .outage  // it comes back with recovery; deciding without it would lose seats or money
+        }
+    }
+
+    /// A text of bounded variety, for metric labels.
+    public var label: String { underlying?.label ?? code.rawValue }
 
     public var description: String { "\(operation): \(code.rawValue): \(message) (\(file):\(line))" }
 }

@@ -20,9 +20,10 @@ public enum Keys {
     public static func mark(_ shard: Shard) -> String { "mark:{\(shard)}" }
     public static func lease(_ purpose: String, _ shard: Shard) -> String { "lease:{\(shard)}:\(purpose)" }
     public static func operation(_ operation: OperationID, _ shard: Shard) -> String { key("op:", shard, operation.bits) }
-    /// The idempotency record of a write on a booking: user, route and resource.
-    public static func idempotency(_ route: String, _ key: String, _ user: UserID, _ booking: BookingID, _ shard: Shard) -> String {
-        "idem:{\(shard)}:\(route):\(booking):\(user):\(key)"
+    public static func payment(_ payment: PaymentID, _ shard: Shard) -> String { key("payment:", shard, payment.bits) }
+    /// The idempotency record of a write: route, the id of what it is about, user and key.
+    public static func idempotency(_ route: String, _ key: String, _ user: UserID, _ resource: String, _ shard: Shard) -> String {
+        "idem:{\(shard)}:\(route):\(resource):\(user):\(key)"
     }
     /// The token bucket of one endpoint class for a user or an address.
     public static func rate(_ endpoint: String, _ who: String) -> String { "rate:{\(who)}:\(endpoint)" }

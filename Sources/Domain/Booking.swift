@@ -26,6 +26,23 @@ public struct Booking: Equatable, Sendable {
     public var idempotencyKey: String
     /// The first 128 bits of the SHA-256 of the request body, in hex.
     public var bodyHash: String
+    /// The payment that is open or was the last; absent before the first.
+    public var payment: PaymentID?
+    /// How that payment stands.
+    public var paymentState: PaymentState?
+    /// Payments of this booking that were declined.
+    public var declines: Int64 = 0
+    /// Why it ended as it did, where the status does not say it.
+    public var reason: BookingReason?
+
+    /// How a booking's payment stands, as far as the booking is concerned.
+    public enum PaymentState: String, Sendable, CaseIterable {
+        /// Money may move: no other payment may begin, and the user cannot cancel.
+        case open
+        case success, failed, timeout
+        /// Captured after the hold had ended, and given back.
+        case refunded
+    }
 
     /// Reads the members that the ingress wrote once (``Reservation/fragment``), with what the scripts keep beside them.
     public init(_ reader: inout JSONReader, also other: (String, inout JSONReader) throws(JSONError) -> Bool) throws(JSONError) {
@@ -60,6 +77,10 @@ extension Booking {
         var updatedAtMs: Int64?
         var idempotencyKey: String?
         var bodyHash: String?
+        var payment: PaymentID?
+        var paymentState: PaymentState?
+        var declines: Int64 = 0
+        var reason: BookingReason?
 
         mutating func take(_ key: String, from value: inout JSONReader) throws(JSONError) -> Bool {
             switch key {
@@ -82,6 +103,14 @@ extension Booking {
             case "updated_at_ms": updatedAtMs = try value.int()
             case "idempotency_key": idempotencyKey = try value.string()
             case "body_hash": bodyHash = try value.string()
+            case "payment_id": payment = try Self.identifier(&value)
+            case "payment_state":
+                paymentState = PaymentState(rawValue: try value.string())
+                if paymentState == nil { throw JSONError(path: [], reason: "is not a state of a booking's payment") }
+            case "declines": declines = try value.int()
+            case "reason":
+                reason = BookingReason(rawValue: try value.string())
+                if reason == nil { throw JSONError(path: [], reason: "is not a booking's reason") }
             case "seat_ids": try value.array { (element) throws(JSONError) in seats.append(try Self.identifier(&element)) }
             default: return false
             }
@@ -89,7 +118,7 @@ extension Booking {
         }
 
         func finish() throws(JSONError) -> Booking {
-            Booking(
+            var booking = Booking(
                 id: try required(id, "booking_id"), tenant: try required(tenant, "tenant_id"), event: try required(event, "event_id"),
                 show: try required(show, "show_id"), zone: try required(zone, "zone_id"), user: try required(user, "user_id"),
                 quantity: try required(quantity, "quantity"), seats: seats, unitPriceMinor: try required(unitPriceMinor, "unit_price_minor"),
@@ -99,6 +128,11 @@ extension Booking {
                 expiresAt: Timestamp(ms: try required(expiresAtMs, "expires_at_ms")),
                 updatedAt: Timestamp(ms: try required(updatedAtMs, "updated_at_ms")),
                 idempotencyKey: try required(idempotencyKey, "idempotency_key"), bodyHash: try required(bodyHash, "body_hash"))
+            booking.payment = payment
+            booking.paymentState = paymentState
+            booking.declines = declines
+            booking.reason = reason
+            return booking
         }
 
         private func required<Value>(_ value: Value?, _ key: String) throws(JSONError) -> Value {

@@ -37,14 +37,3 @@ extension ZoneCounts {
         self.init(capacity: capacity, available: available, held: held, sold: sold, version: version)
     }
 }
-
-/// The CloudEvents types of the messages on the topics (SPEC, section 4).
-public enum MessageType: String, Sendable, CaseIterable {
-    case bookingCreated = "booking.created.v1"
-    case bookingConfirmed = "booking.confirmed.v1"
-    case bookingCancelled = "booking.cancelled.v1"
-    case bookingExpired = "booking.expired.v1"
-    case bookingRefunded = "booking.refunded.v1"
-    case bookingCancel = "booking.cancel.v1"
-    case operationFinished = "operation.finished.v1"
-}

@@ -22,3 +22,13 @@ public enum BookingStatus: String, Sendable, CaseIterable {
         }
     }
 }
+
+/// Why a booking ended as it did, where the status alone does not say it.
+public enum BookingReason: String, Sendable, CaseIterable {
+    /// The last payment that was allowed was declined.
+    case paymentFailed = "payment_failed"
+    /// Money came when the hold had ended, and was given back.
+    case paidTooLate = "paid_too_late"
+    /// The organiser cancelled the event.
+    case eventCancelled = "event_cancelled"
+}

@@ -15,18 +15,10 @@ public struct CancelCommand: Equatable, Sendable {
     /// Reads the JSON value.
     /// - Throws: ``JSONError`` that names the member; such a message can never succeed.
     public init(json: [UInt8]) throws(JSONError) {
-        var reader = JSONReader(json)
-        var texts: [String: String] = [:]
-        try reader.object { (key, value) throws(JSONError) in texts[key] = try value.string() }
-        try reader.end()
-        func id<Kind>(_ key: String) throws(JSONError) -> Identifier<Kind> {
-            guard let text = texts[key] else { throw JSONError(path: [key], reason: "is missing") }
-            guard let id = Identifier<Kind>(text) else { throw JSONError(path: [key], reason: "must be a UUID") }
-            return id
-        }
-        self.init(operation: try id("operation_id"), booking: try id("booking_id"), user: try id("user_id"), tenant: try id("tenant_id"))
-        guard booking.shard != nil else { throw JSONError(path: ["booking_id"], reason: "is not a booking id") }
-        guard operation.shard != nil else { throw JSONError(path: ["operation_id"], reason: "is not an operation id") }
+        let members = try Members(json)
+        self.init(
+            operation: try members.sharded("operation_id"), booking: try members.sharded("booking_id"), user: try members.id("user_id"),
+            tenant: try members.id("tenant_id"))
     }
 
     /// The JSON value.

@@ -10,6 +10,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case maxPerUserExceeded = "MAX_PER_USER_EXCEEDED"
     case saleNotOpen = "SALE_NOT_OPEN"
     case invalidState = "INVALID_STATE"
+    case reservationExpired = "RESERVATION_EXPIRED"
+    case paymentFailed = "PAYMENT_FAILED"
     case idempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT"
     case idempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
@@ -26,11 +28,13 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .validation: 400
         case .unauthorized: 401
+        case .paymentFailed: 402
         case .forbidden, .ageRestricted: 403
         case .notFound: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .insufficientStock, .seatTaken, .maxPerUserExceeded, .saleNotOpen, .invalidState, .idempotencyInFlight: 409
+        case .reservationExpired: 410
         case .payloadTooLarge: 413
         case .unsupportedMediaType: 415
         case .idempotencyKeyReused: 422

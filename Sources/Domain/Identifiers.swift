@@ -26,6 +26,8 @@ public enum IdentifierKind {
     public enum Seat {}
     public enum Booking {}
     public enum Operation {}
+    public enum Payment {}
+    public enum Refund {}
 }
 
 public typealias TenantID = Identifier<IdentifierKind.Tenant>
@@ -36,23 +38,35 @@ public typealias ZoneID = Identifier<IdentifierKind.Zone>
 public typealias SeatID = Identifier<IdentifierKind.Seat>
 public typealias BookingID = Identifier<IdentifierKind.Booking>
 public typealias OperationID = Identifier<IdentifierKind.Operation>
+public typealias PaymentID = Identifier<IdentifierKind.Payment>
+public typealias RefundID = Identifier<IdentifierKind.Refund>
 
-extension Identifier where Kind == IdentifierKind.Booking {
-    /// A new booking's id, in the shard of its event.
-    public static func make(nowMs: Int64, shard: Shard) -> BookingID {
-        BookingID(.version7(nowMs: nowMs, shard: shard))
+/// The kinds whose ids say in which shard of Redis their keys are.
+public protocol ShardedKind {}
+extension IdentifierKind.Booking: ShardedKind {}
+extension IdentifierKind.Operation: ShardedKind {}
+extension IdentifierKind.Payment: ShardedKind {}
+extension IdentifierKind.Refund: ShardedKind {}
+
+extension Identifier where Kind: ShardedKind {
+    /// A new id in the shard of the event that it belongs to.
+    public static func make(nowMs: Int64, shard: Shard) -> Self {
+        Self(.version7(nowMs: nowMs, shard: shard))
     }
 
-    /// Where the booking's keys are, or `nil` for an id that this system never gave out.
+    /// Where its keys are, or `nil` for an id that this system never gave out.
     public var shard: Shard? { bits.version == 7 ? bits.embeddedShard : nil }
 }
 
-extension Identifier where Kind == IdentifierKind.Operation {
-    /// A new operation's id, in the shard of what it acts upon.
-    public static func make(nowMs: Int64, shard: Shard) -> OperationID {
-        OperationID(.version7(nowMs: nowMs, shard: shard))
+extension Identifier where Kind == IdentifierKind.Booking {
+    /// What stands on the e-ticket, `7K2M-9QX4-T0VB`: the id's 60 lowest random bits in Crockford's base 32, so it needs no store.
+    public var ticketReference: String {
+        let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+        var text = ""
+        for group in 0..<12 {
+            if group == 4 || group == 8 { text.append("-") }
+            text.append(alphabet[Int((bits.low >> UInt64(55 - group * 5)) & 31)])
+        }
+        return text
     }
-
-    /// Where the operation's key is, or `nil` for an id that this system never gave out.
-    public var shard: Shard? { bits.version == 7 ? bits.embeddedShard : nil }
 }

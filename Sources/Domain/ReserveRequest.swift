@@ -10,6 +10,8 @@ public struct ReserveRequest: Equatable, Sendable {
     public let quantity: Int64
     /// Empty for general admission.
     public let seats: [SeatID]
+    /// How it is paid without a second request, where the client wants that.
+    public let payment: PaymentMeans?
 
     /// Reads and checks the JSON.
     /// - Throws: every fault that was found, each with its field.
@@ -31,6 +33,7 @@ public struct ReserveRequest: Equatable, Sendable {
         var zone: String?
         var quantity: Int64?
         var seats: [String]?
+        var payment: PaymentMeans.Fields?
 
         mutating func read(_ reader: inout JSONReader) throws(JSONError) {
             try reader.object { (key, value) throws(JSONError) in
@@ -47,6 +50,13 @@ public struct ReserveRequest: Equatable, Sendable {
                         if ids.count > ReserveRequest.maximumQuantity { throw JSONError(path: [], reason: "must hold at most 100 seats") }
                     }
                     seats = ids
+                case "payment":
+                    if value.null() { return }
+                    var fields = PaymentMeans.Fields()
+                    try value.object { (key, value) throws(JSONError) in
+                        guard try fields.take(key, &value) else { throw JSONError(path: [], reason: "is not a known field") }
+                    }
+                    payment = fields
                 default: throw JSONError(path: [], reason: "is not a known field")
                 }
             }
@@ -84,17 +94,19 @@ public struct ReserveRequest: Equatable, Sendable {
             } else {
                 faults.append(.init(field: "quantity", reason: "is required, or seat_ids"))
             }
+            let means = payment?.validated(&faults, prefix: "payment.")
             guard faults.isEmpty, let event, let show, let zone else { throw ValidationFailure(faults: faults) }
-            return ReserveRequest(event: event, show: show, zone: zone, quantity: quantity ?? Int64(named.count), seats: named)
+            return ReserveRequest(event: event, show: show, zone: zone, quantity: quantity ?? Int64(named.count), seats: named, payment: means)
         }
     }
 
-    private init(event: EventID, show: ShowID, zone: ZoneID, quantity: Int64, seats: [SeatID]) {
+    private init(event: EventID, show: ShowID, zone: ZoneID, quantity: Int64, seats: [SeatID], payment: PaymentMeans?) {
         self.event = event
         self.show = show
         self.zone = zone
         self.quantity = quantity
         self.seats = seats
+        self.payment = payment
     }
 }
 

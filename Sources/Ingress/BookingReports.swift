@@ -5,7 +5,7 @@ import PostgresClient
 struct BookingReports: Sendable {
     private static let columns = """
         id, tenant_id, event_id, show_id, zone_id, user_id, quantity, array_to_string(seat_ids, ',') AS seat_ids, unit_price_minor, total_minor, currency,
-        status, version, idempotency_key, body_hash, (extract(epoch FROM created_at) * 1000)::bigint AS created_at_ms,
+        status, version, idempotency_key, body_hash, payment_id, payment_state, declines, reason, (extract(epoch FROM created_at) * 1000)::bigint AS created_at_ms,
         (extract(epoch FROM expires_at) * 1000)::bigint AS expires_at_ms, (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at_ms
         """
 
@@ -55,18 +55,18 @@ struct BookingReports: Sendable {
     }
 
     private static func booking(_ row: PostgresRow) throws(PostgresError) -> Booking {
-        func id<Kind>(_ column: String) throws(PostgresError) -> Identifier<Kind> {
-            // The column is of type uuid, so its text is one.
-            Identifier(UUIDBits(try row.string(column)) ?? UUIDBits(high: 0, low: 0))
-        }
-        return Booking(
-            id: try id("id"), tenant: try id("tenant_id"), event: try id("event_id"), show: try id("show_id"), zone: try id("zone_id"),
-            user: try id("user_id"), quantity: try row.int64("quantity"),
+        var booking = Booking(
+            id: try row.id("id"), tenant: try row.id("tenant_id"), event: try row.id("event_id"), show: try row.id("show_id"),
+            zone: try row.id("zone_id"), user: try row.id("user_id"), quantity: try row.int64("quantity"),
             seats: try row.string("seat_ids").split(separator: ",").compactMap { SeatID($0) },
             unitPriceMinor: try row.int64("unit_price_minor"), totalMinor: try row.int64("total_minor"), currency: try row.string("currency"),
-            status: BookingStatus(rawValue: try row.string("status")) ?? .reserved, version: try row.int64("version"),
-            createdAt: Timestamp(ms: try row.int64("created_at_ms")), expiresAt: Timestamp(ms: try row.int64("expires_at_ms")),
-            updatedAt: Timestamp(ms: try row.int64("updated_at_ms")), idempotencyKey: try row.string("idempotency_key"),
-            bodyHash: try row.string("body_hash"))
+            status: try row.word("status"), version: try row.int64("version"), createdAt: Timestamp(ms: try row.int64("created_at_ms")),
+            expiresAt: Timestamp(ms: try row.int64("expires_at_ms")), updatedAt: Timestamp(ms: try row.int64("updated_at_ms")),
+            idempotencyKey: try row.string("idempotency_key"), bodyHash: try row.string("body_hash"))
+        booking.payment = try row.optionalString("payment_id").flatMap { PaymentID($0) }
+        booking.paymentState = try row.optionalString("payment_state").flatMap(Booking.PaymentState.init(rawValue:))
+        booking.declines = try row.int64("declines")
+        booking.reason = try row.optionalString("reason").flatMap(BookingReason.init(rawValue:))
+        return booking
     }
 }

@@ -18,8 +18,9 @@ import Topics
 struct Ingress {
     let configuration: IngressConfiguration
 
-    /// See ``BookingEngine/init(redis:reservers:limits:)``; more cost the ingress more than they spare Redis.
-    private static let reserveConnections = 2
+    /// See ``BookingEngine/init(redis:reservers:limits:)``. With a second one flights are smaller, and so dearer, and no reserve is answered earlier:
+    /// Redis is not busy all the time before the rest of the machine is.
+    private static let reserveConnections = 1
 
     /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
     func run() async throws {
@@ -37,9 +38,7 @@ struct Ingress {
         let consumer = try KafkaConsumer(configuration: tailed, logger: logger)
         let tokens = try await TokenKeys(current: configuration.signingKey, previous: configuration.previousKey)
 
-        var gathering = configuration.redis
-        gathering.gathering = .milliseconds(4)
-        let reservers = (0..<Self.reserveConnections).map { _ in RedisClient(configuration: gathering, logger: logger) }
+        let reservers = (0..<Self.reserveConnections).map { _ in RedisClient(configuration: configuration.redis, logger: logger) }
         let engine = BookingEngine(redis: redis, reservers: reservers, limits: configuration.limits)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let waiters = Waiters()
@@ -50,11 +49,15 @@ struct Ingress {
             endOffsets: { tail.positions }, logger: logger)
         let services = Services(
             engine: engine, publisher: publisher, tokens: tokens, bookings: BookingReports(database: database),
-            catalogue: Catalogue(database: database, redis: redis, engine: engine), waiters: waiters,
-            limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies), logger: logger)
+            payments: PaymentReports(database: database), catalogue: Catalogue(database: database, redis: redis, engine: engine), waiters: waiters,
+            limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies),
+            defaultPaymentToken: configuration.defaultPaymentToken, logger: logger)
         let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine)
 
-        let server = try makeServer(services, health, logger)
+        let webhooks = WebhookRoute(
+            secrets: configuration.webhookSecrets, now: { BookingEngine.wallClockMs() / 1000 },
+            send: { record in _ = try await producer.send(record) })
+        let server = try makeServer(services, health, webhooks, logger)
         let monitoring = MonitoringServer(
             service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
         let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
@@ -74,9 +77,9 @@ struct Ingress {
         return producer
     }
 
-    private func makeServer(_ services: Services, _ health: Health, _ logger: Logger) throws -> any Service {
+    private func makeServer(_ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ logger: Logger) throws -> any Service {
         let (metrics, reserve, traceSampling) = (RequestMetrics(), ReserveRoute(services: services), configuration.traceSampling)
-        let responder = IngressResponder(router: routes(services, health), metrics: metrics, traceSampling: traceSampling, logger: logger)
+        let responder = IngressResponder(router: routes(services, health, webhooks), metrics: metrics, traceSampling: traceSampling, logger: logger)
         let http = HTTP1Channel.Configuration(
             httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
         var quiet = logger
@@ -101,9 +104,10 @@ struct Ingress {
             })
     }
 
-    private func routes(_ services: Services, _ health: Health) -> some HTTPResponder<IngressContext> {
+    private func routes(_ services: Services, _ health: Health, _ webhooks: WebhookRoute) -> some HTTPResponder<IngressContext> {
         let bookings = BookingRoutes(services: services)
         let catalogue = CatalogueRoutes(services: services)
+        let (payments, refunds) = (PaymentRoutes(services: services), RefundRoutes(services: services))
         var routes = RouteTable()
         let base = "/api/v1"
         routes.elsewhere(.post, ReserveLane.path)
@@ -112,10 +116,22 @@ struct Ingress {
         routes.on(.get, "\(base)/bookings/{id}", bookings.status)
         routes.on(.get, "\(base)/bookings/{id}/stream", bookings.stream)
         routes.on(.post, "\(base)/bookings/{id}/cancel", bookings.cancel)
+        routes.on(.post, "\(base)/bookings/{id}/confirm", payments.confirm)
+        routes.on(.post, "\(base)/payments", payments.create)
+        routes.on(.post, "\(base)/payments/webhook", webhooks.receive)
+        routes.on(.get, "\(base)/payments/{id}", payments.status)
+        routes.on(.get, "\(base)/payments/{id}/stream", payments.stream)
+        routes.on(.post, "\(base)/payments/{id}/refund", payments.refund)
+        routes.on(.get, RefundRoutes.path, refunds.list)
+        routes.on(.get, "\(RefundRoutes.path)/{id}", refunds.one)
+        routes.on(.post, "\(RefundRoutes.path)/{id}/approve", refunds.approve)
+        routes.on(.post, "\(RefundRoutes.path)/{id}/reject", refunds.reject)
         routes.on(.get, "\(base)/operations/{id}", bookings.operation)
+        routes.on(.get, "\(base)/operations/{id}/stream", bookings.operationStream)
         routes.on(.get, "\(base)/events", catalogue.events)
         routes.on(.get, "\(base)/events/{id}", catalogue.event)
         routes.on(.get, "\(base)/events/{id}/shows", catalogue.shows)
+        routes.on(.post, "\(base)/events/{id}/cancel", EventCancelRoute(services: services).cancel)
         routes.on(.get, "\(base)/shows/{id}/zones", catalogue.zones)
         routes.on(.get, "\(base)/zones/{id}/seats", catalogue.seats)
         routes.on(.get, "/health", health.alive)

@@ -1,5 +1,6 @@
 import Authentication
 import BookingEngine
+import Domain
 import NIOCore
 import PostgresClient
 import RedisClient
@@ -17,6 +18,10 @@ struct IngressConfiguration: Sendable {
     var previousKey: TokenKeys.Key?
     var limits: ReserveLimits
     var trustedProxies: Set<String>
+    /// Pays a confirm whose body has no token; `nil` makes the token a required field there.
+    var defaultPaymentToken: String?
+    /// What the gateway's webhooks are signed with, the current secret and the one before it; empty when there are none.
+    var webhookSecrets: [String]
     /// Share of new traces that are sampled, 0 to 1.
     var traceSampling: Double
     /// Connections that wait to be accepted.
@@ -50,9 +55,22 @@ extension IngressConfiguration {
         limits.hold = .seconds(try settings.int("HOLD_SECONDS", default: 600, in: 1...86_400))
         limits.outboxLimit = Int64(try settings.int("OUTBOX_LIMIT", default: 200_000, in: 1...100_000_000))
         trustedProxies = Set(settings.list("TRUSTED_PROXIES"))
+        defaultPaymentToken = try settings.optional("DEFAULT_PAYMENT_TOKEN").map(Self.paymentToken)
+        webhookSecrets = settings.list("PAYMENT_WEBHOOK_SECRET")
+        if webhookSecrets.contains(where: { $0.utf8.count < 16 }) {
+            throw SettingsError(variable: "PAYMENT_WEBHOOK_SECRET", reason: "must have at least 16 bytes, each where there are several")
+        }
         traceSampling = try settings.number("TRACE_SAMPLING", default: isProduction ? 0.1 : 1, in: 0...1)
         backlog = try settings.int("HTTP_BACKLOG", default: 4096, in: 1...65_535)
         loops = try settings.int("HTTP_LOOPS", default: max(1, System.coreCount / 2), in: 1...256)
+    }
+
+    private static func paymentToken(_ text: String) throws -> String {
+        do {
+            return try PaymentMeans(method: .card, token: text).token
+        } catch {
+            throw SettingsError(variable: "DEFAULT_PAYMENT_TOKEN", reason: error.faults.map(\.reason).joined(separator: "; "))
+        }
     }
 
     private static func key(_ id: String, _ secret: String, _ variable: String) throws -> TokenKeys.Key {

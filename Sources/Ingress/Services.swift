@@ -11,9 +11,12 @@ struct Services: Sendable {
     let publisher: OutboxPublisher
     let tokens: TokenKeys
     let bookings: BookingReports
+    let payments: PaymentReports
     let catalogue: Catalogue
     let waiters: Waiters
     let limiter: RateLimiter
+    /// Pays a confirm whose body has no token.
+    let defaultPaymentToken: String?
     let logger: Logger
 }
 

@@ -1,6 +1,6 @@
 /// One supervised process of the installation.
 public struct Component: Hashable, Sendable, CustomStringConvertible {
-    /// The binary or service: `redis`, `postgres`, `broker`, `ingress`, or a worker's name.
+    /// The binary or service: `redis`, `postgres`, `broker`, `payment-simulator`, `ingress`, or a worker's name.
     public let program: String
     /// 1 and up, where several copies of one program run.
     public let copy: Int
@@ -17,6 +17,8 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
     public static let postgres = Component("postgres")
     /// `embedded-broker`.
     public static let broker = Component("broker")
+    /// `payment-simulator`, the gateway of a machine without one.
+    public static let simulator = Component("payment-simulator")
     /// The first ingress.
     public static let ingress = Component("ingress")
     /// A copy of a worker, such as `expiry`.
@@ -27,8 +29,8 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { name }
 
-    /// Whether it is a store or the broker, and not one of the product's own processes.
-    var isService: Bool { self == .redis || self == .postgres || self == .broker }
+    /// Whether it is a store, the broker or the gateway: what the product's processes stand on.
+    var isService: Bool { self == .redis || self == .postgres || self == .broker || self == .simulator }
 
     /// What reports may be seconds behind, so it leaves the processors to what decides: on two cores a batch of the projection would hold up
     /// the reserves of that moment.

@@ -13,10 +13,17 @@ public struct Endpoints: Sendable {
     public let jwtSecret: String
     /// The first ingress' public port.
     public let httpPort: Int
+    /// `PAYMENT_GATEWAY_URL`, without a slash at the end.
+    public let paymentGatewayURL: String
+    /// `PAYMENT_GATEWAY_KEY`: made once per installation, or the environment's for a gateway that exists.
+    public let paymentGatewayKey: String
+    /// `PAYMENT_WEBHOOK_SECRET`: likewise.
+    public let paymentWebhookSecret: String
 
     let redis: HostAndPort
     let postgres: HostAndPort
     let kafka: HostAndPort
+    let simulatorPort: Int
     let postgresPassword: String
 
     /// `http://127.0.0.1:8080`, without a slash at the end.
@@ -26,7 +33,7 @@ public struct Endpoints: Sendable {
         let external = configuration.external
         let password = try folder.secret("postgres", bytes: 16)
         postgresPassword = password
-        if let secret = Self.environmentSecret() { jwtSecret = secret } else { jwtSecret = try folder.secret("jwt") }
+        if let secret = Self.environment("JWT_SECRET") { jwtSecret = secret } else { jwtSecret = try folder.secret("jwt") }
         httpPort = try book.port("ingress http", wanted: configuration.ports.http)
 
         if let url = external.redisURL {
@@ -52,10 +59,21 @@ public struct Endpoints: Sendable {
             kafka = HostAndPort(host: "127.0.0.1", port: try book.port("broker", wanted: configuration.ports.broker))
             kafkaBootstrapServers = "\(kafka.host):\(kafka.port)"
         }
+
+        simulatorPort = try book.port("payment-simulator", wanted: configuration.ports.simulator)
+        if let url = external.paymentGatewayURL {
+            paymentGatewayURL = url
+            paymentGatewayKey = Self.environment("PAYMENT_GATEWAY_KEY") ?? ""
+            paymentWebhookSecret = Self.environment("PAYMENT_WEBHOOK_SECRET") ?? ""
+        } else {
+            paymentGatewayURL = "http://127.0.0.1:\(simulatorPort)"
+            paymentGatewayKey = "sk_test_" + (try folder.secret("gateway", bytes: 16))
+            paymentWebhookSecret = "whsec_" + (try folder.secret("webhook"))
+        }
     }
 
-    private static func environmentSecret() -> String? {
-        ProcessInfo.processInfo.environment["JWT_SECRET"].flatMap { $0.isEmpty ? nil : $0 }
+    private static func environment(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 }
 

@@ -1,12 +1,13 @@
 import Glibc
 
 extension LocalStack {
-    /// Starts Redis, PostgreSQL and the broker beside each other, or checks that the external ones answer.
+    /// Starts Redis, PostgreSQL, the broker and the payment simulator beside each other, or checks that the external ones answer.
     public func startServices() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.startRedis() }
             group.addTask { try await self.startPostgres() }
             group.addTask { try await self.startBroker() }
+            group.addTask { try await self.startSimulator() }
             try await group.waitForAll()
         }
     }
@@ -62,6 +63,27 @@ extension LocalStack {
                     ProcessLaunch(
                         program: program, arguments: ["--data", data, "--port", "\(at.port)"] + sync, environment: environment, logPath: log)
                 }, isReady: isReady))
+    }
+
+    /// Starts the payment simulator, which sends its webhooks to the first ingress; nothing when `PAYMENT_GATEWAY_URL` names a gateway.
+    public func startSimulator() async throws {
+        if configuration.external.paymentGatewayURL != nil { return }
+        let data = folder.data("payment-simulator")
+        try InstallationFolder.makeDirectory(data)
+        let program = "\(configuration.binaries)/\(Component.simulator.program)"
+        let environment = try environment(for: .simulator)
+        let port = endpoints.simulatorPort
+        let arguments =
+            [
+                "--port", "\(port)", "--data", data, "--secret-key", endpoints.paymentGatewayKey, "--webhook-url",
+                "\(endpoints.baseURL)/api/v1/payments/webhook", "--webhook-secret", endpoints.paymentWebhookSecret,
+            ] + configuration.simulatorOptions
+        let probe = HTTPProbe(port: port, timeout: .seconds(2))
+        try await start(
+            Plan(
+                component: .simulator, ports: [port],
+                launch: { log in ProcessLaunch(program: program, arguments: arguments, environment: environment, logPath: log) },
+                isReady: { (try? await probe.get("/health"))?.status == 200 }))
     }
 
     /// Starts a copy of the ingress; ready is 200 from `GET /ready`.

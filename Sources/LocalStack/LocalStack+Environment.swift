@@ -10,12 +10,18 @@ extension LocalStack {
             "DATABASE_URL": endpoints.databaseURL,
             "KAFKA_BOOTSTRAP_SERVERS": endpoints.kafkaBootstrapServers,
             "JWT_SECRET": endpoints.jwtSecret,
+            "PAYMENT_GATEWAY_URL": endpoints.paymentGatewayURL,
+            "PAYMENT_GATEWAY_KEY": endpoints.paymentGatewayKey,
+            "PAYMENT_WEBHOOK_SECRET": endpoints.paymentWebhookSecret,
             "HOLD_SECONDS": "\(configuration.holdSeconds)",
             "PROJECTION_WINDOW_MS": "\(configuration.projectionWindowMs)",
             "LOG_LEVEL": configuration.logLevel,
             "METRICS_PORT": "\(try metricsPort(of: component))",
         ]
         environment.merge(own) { $1 }
+        if configuration.external.paymentGatewayURL == nil, environment["DEFAULT_PAYMENT_TOKEN"] == nil {
+            environment["DEFAULT_PAYMENT_TOKEN"] = "pm_card_visa"
+        }
         if component.isWorker { environment["WORKER_INSTANCE_ID"] = "\(component.name)-\(try folder.identity())" }
         if component.program == Component.ingress.program { environment["HTTP_PORT"] = "\(try httpPort(ofCopy: component.copy))" }
         environment.merge(configuration.environment) { $1 }
@@ -36,6 +42,9 @@ extension LocalStack {
         if external.databaseURL == nil { wanted.append((endpoints.postgres.port, .postgres, "DATABASE_URL uses a PostgreSQL that exists")) }
         if external.kafkaBootstrapServers == nil {
             wanted.append((endpoints.kafka.port, .broker, "KAFKA_BOOTSTRAP_SERVERS uses a Kafka that exists"))
+        }
+        if external.paymentGatewayURL == nil {
+            wanted.append((endpoints.simulatorPort, .simulator, "PAYMENT_GATEWAY_URL uses a gateway that exists"))
         }
         for (port, component, choice) in wanted {
             do {

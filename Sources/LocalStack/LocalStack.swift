@@ -88,7 +88,7 @@ public actor LocalStack {
 
     // MARK: Ending and starting again
 
-    /// Stops everything: the workers, the ingress, the broker, PostgreSQL, Redis; each has its limit, then it is killed.
+    /// Stops everything: the workers, the ingress, the simulator, the broker, PostgreSQL, Redis; each has its limit, then it is killed.
     /// Not hindered by cancellation.
     public func stop() async {
         await Task { await self.stopAll() }.value
@@ -147,7 +147,7 @@ public actor LocalStack {
         let all = Set(members.keys)
         let workers = all.filter(\.isWorker)
         let ingresses = all.filter { $0.program == Component.ingress.program }
-        for phase in [Array(workers), Array(ingresses), [.broker], [.postgres], [.redis]] {
+        for phase in [Array(workers), Array(ingresses), [.simulator], [.broker], [.postgres], [.redis]] {
             await withTaskGroup(of: Void.self) { group in
                 for component in phase {
                     guard let member = members[component] else { continue }

@@ -10,20 +10,25 @@ public struct LocalStackConfiguration: Sendable {
         public var postgres: Int?
         /// The broker.
         public var broker: Int?
+        /// The payment simulator.
+        public var simulator: Int?
         /// The first of the `METRICS_PORT`s: the ingress, then the workers in the order in which they are first named.
         public var firstMetrics: Int?
 
         /// Free ports everywhere, as tests and benches want it.
         public static let free = Ports()
         /// The ports of `ops/run`; away from the usual ones, so that Debian's own services do not collide.
-        public static let standard = Ports(http: 8080, redis: 16379, postgres: 15432, broker: 19092, firstMetrics: 9180)
+        public static let standard = Ports(http: 8080, redis: 16379, postgres: 15432, broker: 19092, simulator: 12111, firstMetrics: 9180)
 
         /// Each port, or nil for a free one.
-        public init(http: Int? = nil, redis: Int? = nil, postgres: Int? = nil, broker: Int? = nil, firstMetrics: Int? = nil) {
+        public init(
+            http: Int? = nil, redis: Int? = nil, postgres: Int? = nil, broker: Int? = nil, simulator: Int? = nil, firstMetrics: Int? = nil
+        ) {
             self.http = http
             self.redis = redis
             self.postgres = postgres
             self.broker = broker
+            self.simulator = simulator
             self.firstMetrics = firstMetrics
         }
     }
@@ -36,19 +41,25 @@ public struct LocalStackConfiguration: Sendable {
         public var redisURL: String?
         /// `DATABASE_URL`.
         public var databaseURL: String?
+        /// `PAYMENT_GATEWAY_URL`; then `PAYMENT_GATEWAY_KEY` and `PAYMENT_WEBHOOK_SECRET` come from the environment as well.
+        public var paymentGatewayURL: String?
 
         /// Each address, or nil to start one.
-        public init(kafkaBootstrapServers: String? = nil, redisURL: String? = nil, databaseURL: String? = nil) {
+        public init(
+            kafkaBootstrapServers: String? = nil, redisURL: String? = nil, databaseURL: String? = nil, paymentGatewayURL: String? = nil
+        ) {
             self.kafkaBootstrapServers = kafkaBootstrapServers
             self.redisURL = redisURL
             self.databaseURL = databaseURL
+            self.paymentGatewayURL = paymentGatewayURL
         }
 
         /// What the environment names; an empty value counts as absent.
         public init(environment: [String: String]) {
             func value(_ key: String) -> String? { environment[key].flatMap { $0.isEmpty ? nil : $0 } }
             self.init(
-                kafkaBootstrapServers: value("KAFKA_BOOTSTRAP_SERVERS"), redisURL: value("REDIS_URL"), databaseURL: value("DATABASE_URL"))
+                kafkaBootstrapServers: value("KAFKA_BOOTSTRAP_SERVERS"), redisURL: value("REDIS_URL"), databaseURL: value("DATABASE_URL"),
+                paymentGatewayURL: value("PAYMENT_GATEWAY_URL"))
         }
     }
 
@@ -67,6 +78,8 @@ public struct LocalStackConfiguration: Sendable {
     /// `--sync` of the embedded broker. An outbox entry is deleted once the broker has acknowledged it, so the acknowledgement must outlive a power cut;
     /// one fsync serves all that wait, and it costs a reserve 3 µs.
     public var brokerSync = "always"
+    /// Further options of the payment simulator.
+    public var simulatorOptions: [String] = []
     /// `HOLD_SECONDS`: how long a hold lasts.
     public var holdSeconds = 600
     /// `PROJECTION_WINDOW_MS`: how long inventory-sync gathers a batch.

@@ -13,16 +13,18 @@ extension RedisClient {
         return try replies[1].get(operation: script.name)
     }
 
-    /// Calls a script without a task, for the hot path.
-    /// - Parameter then: called once, on the I/O thread or, when the call is refused at once, on the caller's. It must not block.
-    public func evaluate(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], then: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
-    ) {
-        send(script.command(keys: keys, arguments: arguments)) { result in
+    /// Calls a script without a task, for the hot path; when Redis does not know it, loads it and calls once more.
+    /// - Parameters:
+    ///   - command: made by ``RedisScript/command(keys:arguments:)``.
+    ///   - then: called once, on the I/O thread or, when the call is refused at once, on the caller's. It must not block.
+    public func evaluate(_ script: RedisScript, _ command: RedisCommand, then: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void) {
+        send(command) { result in
             guard case .failure(let error) = result, error.serverCode == "NOSCRIPT" else { return then(result) }
             Task {
                 do throws(RedisError) {
-                    then(.success(try await self.evaluate(script, keys: keys, arguments: arguments)))
+                    let replies = try await self.pipeline([script.load, command])
+                    _ = try replies[0].get(operation: "SCRIPT LOAD \(script.name)")
+                    then(.success(try replies[1].get(operation: script.name)))
                 } catch {
                     then(.failure(error))
                 }

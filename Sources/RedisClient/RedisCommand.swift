@@ -19,93 +19,50 @@ public enum RedisArgument: Sendable, Equatable, ExpressibleByStringLiteral, Expr
 public struct RedisCommand: Sendable {
     /// The command's name, for errors.
     public let name: String
+    /// The name and what follows it; the array header is written when the command is submitted, because only then the count is final.
+    private var parts: RedisArguments
+
     /// Bulk strings so far, the name included.
-    public private(set) var count: Int
-    /// The bulk strings; the array header is written when the command is submitted, because only then the count is final.
-    private(set) var body: [UInt8]
+    public var count: Int { parts.count }
+    /// The bulk strings.
+    var body: [UInt8] { parts.bytes }
 
     /// A command of strings: `RedisCommand("GET", key)`.
     public init(_ parts: String...) {
-        self.init(parts.first ?? "", reserving: parts.reduce(0) { $0 + $1.utf8.count + Self.overhead })
+        self.init(parts.first ?? "", reserving: parts.reduce(0) { $0 + $1.utf8.count + RedisArguments.overhead })
         for part in parts.dropFirst() { append(part) }
     }
 
     /// A command with arguments of any kind.
     public init(_ name: String, _ arguments: [RedisArgument]) {
-        self.init(name, reserving: arguments.reduce(name.utf8.count) { $0 + $1.sizeEstimate + Self.overhead })
+        self.init(name, reserving: arguments.reduce(name.utf8.count) { $0 + $1.sizeEstimate + RedisArguments.overhead })
         for argument in arguments { append(argument) }
     }
 
     /// A command without arguments yet and room for `reserving` bytes.
     public init(_ name: String, reserving: Int) {
         self.name = name
-        count = 0
-        body = []
-        body.reserveCapacity(reserving + name.utf8.count + Self.overhead)
+        parts = RedisArguments(reserving: reserving + name.utf8.count + RedisArguments.overhead)
         append(name)
     }
 
     /// A command whose first bulk strings are encoded already.
-    init(name: String, prefix: [UInt8], prefixCount: Int, reserving: Int) {
+    init(name: String, parts: RedisArguments) {
         self.name = name
-        count = prefixCount
-        body = []
-        body.reserveCapacity(prefix.count + reserving)
-        body.append(contentsOf: prefix)
+        self.parts = parts
     }
 
     /// Adds a string argument.
-    public mutating func append(_ argument: String) {
-        var argument = argument
-        argument.withUTF8 { appendBulk(UnsafeRawBufferPointer($0)) }
-    }
+    public mutating func append(_ argument: String) { parts.append(argument) }
 
     /// Adds an argument of any bytes.
-    public mutating func append(_ argument: [UInt8]) {
-        argument.withUnsafeBytes { appendBulk($0) }
-    }
+    public mutating func append(_ argument: [UInt8]) { parts.append(argument) }
 
     /// Adds a number in decimal.
-    public mutating func append(_ argument: Int64) {
-        count += 1
-        body.append(UInt8(ascii: "$"))
-        body.appendDecimal(Int64(argument.decimalWidth))
-        body.appendLineEnd()
-        body.appendDecimal(argument)
-        body.appendLineEnd()
-    }
+    public mutating func append(_ argument: Int64) { parts.append(argument) }
 
     /// Adds an argument.
-    public mutating func append(_ argument: RedisArgument) {
-        switch argument {
-        case .string(let text): append(text)
-        case .bytes(let bytes): append(bytes)
-        case .int(let value): append(value)
-        }
-    }
-
-    /// `$n\r\n` and `\r\n` around an argument.
-    static let overhead = 16
-
-    private mutating func appendBulk(_ bytes: UnsafeRawBufferPointer) {
-        count += 1
-        body.append(UInt8(ascii: "$"))
-        body.appendDecimal(Int64(bytes.count))
-        body.appendLineEnd()
-        body.append(contentsOf: bytes)
-        body.appendLineEnd()
-    }
-}
-
-extension RedisArgument {
-    /// Bytes that its encoding may need.
-    var sizeEstimate: Int {
-        switch self {
-        case .string(let text): text.utf8.count
-        case .bytes(let bytes): bytes.count
-        case .int: 20
-        }
-    }
+    public mutating func append(_ argument: RedisArgument) { parts.append(argument) }
 }
 
 extension [UInt8] {
@@ -115,36 +72,5 @@ extension [UInt8] {
         appendDecimal(Int64(command.count))
         appendLineEnd()
         append(contentsOf: command.body)
-    }
-
-    /// RESP's line end.
-    mutating func appendLineEnd() {
-        append(UInt8(ascii: "\r"))
-        append(UInt8(ascii: "\n"))
-    }
-
-    /// Adds decimal digits without making a String.
-    mutating func appendDecimal(_ value: Int64) {
-        if value < 0 { append(UInt8(ascii: "-")) }
-        var magnitude = value.magnitude
-        let start = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
-        self[start...].reverse()
-    }
-}
-
-extension Int64 {
-    /// Characters of the decimal form, the sign included.
-    var decimalWidth: Int {
-        var width = self < 0 ? 2 : 1
-        var rest = magnitude / 10
-        while rest > 0 {
-            width += 1
-            rest /= 10
-        }
-        return width
     }
 }

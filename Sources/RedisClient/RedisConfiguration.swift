@@ -23,9 +23,6 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var reconnectMinimum: Duration
     /// Longest pause between two attempts to connect.
     public var reconnectMaximum: Duration
-    /// While replies are awaited, submissions go out together at most this often; zero sends each at once. Under load it spares wake-ups on
-    /// both sides, and Redis syncs its append-only file once for all of them.
-    public var gathering: Duration
     /// What `CLIENT LIST` shows for the connection; letters, digits, `-`, `_`.
     public var clientName: String
 
@@ -34,7 +31,7 @@ public struct RedisConfiguration: Sendable, Equatable {
         host: String = "127.0.0.1", port: Int = 6379, username: String? = nil, password: String? = nil, database: Int = 0,
         connectTimeout: Duration = .seconds(2), commandTimeout: Duration = .seconds(1), maxPending: Int = 20_000,
         maxPendingBytes: Int = 64 * 1024 * 1024, reconnectMinimum: Duration = .milliseconds(50), reconnectMaximum: Duration = .seconds(1),
-        gathering: Duration = .zero, clientName: String = "booking-rush"
+        clientName: String = "booking-rush"
     ) {
         self.host = host
         self.port = port
@@ -47,7 +44,6 @@ public struct RedisConfiguration: Sendable, Equatable {
         self.maxPendingBytes = maxPendingBytes
         self.reconnectMinimum = reconnectMinimum
         self.reconnectMaximum = reconnectMaximum
-        self.gathering = gathering
         self.clientName = clientName
     }
 }

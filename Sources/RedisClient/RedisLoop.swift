@@ -87,16 +87,11 @@ struct RedisLoop: ~Copyable {
 
     /// Returns when the mailbox is stopped and everything in flight was answered.
     private mutating func serve(_ link: inout RedisLink) throws(RedisFailure) {
-        var sent = ContinuousClock.now
         while true {
-            if inFlight.isEmpty || configuration.gathering == .zero || ContinuousClock.now - sent >= configuration.gathering {
-                takeSubmissions(&link)
-                sent = .now
-            }
+            takeSubmissions(&link)
             try link.flush()
             if inFlight.isEmpty, mailbox.isStopping { return }
-            let ready = inFlight.isEmpty || configuration.gathering == .zero ? poll(link) : gather(link)
-            if ready {
+            if poll(link) {
                 let drained = try receive(&link)
                 if !drained { continue }
             }
@@ -181,12 +176,6 @@ extension RedisLoop {
         guard count > 0 else { return false }
         if events.1.revents != 0 { mailbox.acknowledgeWake() }
         return Self.isReadable(events.0)
-    }
-
-    /// Waits for replies, a millisecond at most, while submissions gather and wake nobody.
-    private func gather(_ link: borrowing RedisLink) -> Bool {
-        var event = Self.interest(link)
-        return Glibc.poll(&event, 1, 1) > 0 && Self.isReadable(event)
     }
 
     private static func interest(_ link: borrowing RedisLink) -> pollfd {

@@ -19,14 +19,24 @@ public struct RedisScript: Sendable {
 
     /// The EVALSHA command of one call.
     func command(keys: [String], arguments: [RedisArgument]) -> RedisCommand {
-        var size = 8
-        for key in keys { size += key.utf8.count + RedisCommand.overhead }
-        for argument in arguments { size += argument.sizeEstimate + RedisCommand.overhead }
-        var command = RedisCommand(name: name, prefix: prefix, prefixCount: 2, reserving: size)
-        command.append(Int64(keys.count))
-        for key in keys { command.append(key) }
-        for argument in arguments { command.append(argument) }
-        return command
+        var size = 24
+        for key in keys { size += key.utf8.count + RedisArguments.overhead }
+        for argument in arguments { size += argument.sizeEstimate + RedisArguments.overhead }
+        var parts = RedisArguments(encoded: prefix, count: 2, reserving: size)
+        parts.append(Int64(keys.count))
+        for key in keys { parts.append(key) }
+        for argument in arguments { parts.append(argument) }
+        return RedisCommand(name: name, parts: parts)
+    }
+
+    /// The EVALSHA command of one call whose keys and arguments are encoded already; each list is joined in its order.
+    public func command(keys: [RedisArguments], arguments: [RedisArguments]) -> RedisCommand {
+        let size = (keys + arguments).reduce(24) { $0 + $1.bytes.count }
+        var parts = RedisArguments(encoded: prefix, count: 2, reserving: size)
+        parts.append(Int64(keys.reduce(0) { $0 + $1.count }))
+        for some in keys { parts.append(contentsOf: some) }
+        for some in arguments { parts.append(contentsOf: some) }
+        return RedisCommand(name: name, parts: parts)
     }
 
     /// The SCRIPT LOAD command.

@@ -35,6 +35,11 @@ extension MetricName {
     /// Reserves refused, by error code.
     public static let bookingReservationFailures = MetricName(
         "booking_reservation_failures_total", .counter, labels: ["code"], "Reservations refused, by error code.")
+    /// Payments begun, by method.
+    public static let paymentsBegun = MetricName("payments_begun_total", .counter, labels: ["method"], "Payments begun, by method.")
+    /// Webhooks of the payment gateway, by what became of them.
+    public static let paymentWebhooks = MetricName(
+        "payment_webhooks_total", .counter, labels: ["outcome"], "Webhooks of the payment gateway, by what became of them.")
     /// Messages finished by a worker; `outcome` is done, retry, dead_letter or skip.
     public static let workerMessages = MetricName(
         "worker_messages_total", .counter, labels: ["worker", "outcome"], "Messages handled, by outcome.")
@@ -93,7 +98,7 @@ extension MetricName {
     /// Every name above, by its text.
     public static let all: [String: MetricName] = Dictionary(
         uniqueKeysWithValues: [
-            httpRequests, bookingReservations, bookingReservationFailures, workerMessages, dlqMessages,
+            httpRequests, bookingReservations, bookingReservationFailures, paymentsBegun, paymentWebhooks, workerMessages, dlqMessages,
             activeReservations, zoneAvailable, zoneCapacity, kafkaConsumerLag, kafkaConsumerLagSeconds, dlqOpenMessages,
             outboxOldestAgeSeconds, dbConnectionsActive, queueWaiting, redisMemoryUsedBytes, redisMemoryMaxBytes,
             httpRequestDuration, redisOperationDuration, workerHandleDuration, endToEndDuration,

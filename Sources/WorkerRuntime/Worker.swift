@@ -10,10 +10,11 @@ import Topics
 /// finished comes again. `run()` throws when a failure is fatal.
 public final class Worker: Service {
     private let configuration: WorkerConfiguration
-    private let control = WorkerControl()
+    private let control: WorkerControl
     private let consumer: KafkaConsumer
     private let offsets: Offsets
     private let lag: LagReporter
+    private let watchdog: Watchdog
     private let logger: Logger
     private let loop: @Sendable () async throws -> Void
 
@@ -24,10 +25,10 @@ public final class Worker: Service {
         configuration: WorkerConfiguration, handler: some BatchHandler, producer: KafkaProducer, registry: PrometheusRegistry = Telemetry.registry,
         logger: Logger
     ) throws {
-        try self.init(configuration, producer, registry, logger) { parts in
+        try self.init(configuration, RetryTopics(names: []), producer, registry, logger) { parts in
             let processor = BatchProcessor(
                 handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics, logger: parts.logger,
-                burial: parts.burial { try await handler.gaveUp($0) })
+                handover: parts.handover { try await handler.gaveUp($0) }, watchdog: parts.watchdog)
             let loop = BatchLoop(
                 processor: processor, consumer: parts.consumer, configuration: configuration, control: parts.control, offsets: parts.offsets,
                 logger: parts.logger)
@@ -35,21 +36,26 @@ public final class Worker: Service {
         }
     }
 
-    /// A worker that handles messages one by one, several keys at once.
-    /// - Parameter producer: writes the dead letters; it must outlive the worker.
+    /// A worker that handles messages one by one, several keys at once. It also consumes its group's retry topics, where some are declared.
+    /// - Parameters:
+    ///   - inbox: remembers what was dealt with, for handlers that write to it.
+    ///   - producer: writes the dead letters, the retries and what follows from messages; it must outlive the worker.
     /// - Throws: as the other initialiser.
     public convenience init(
-        configuration: WorkerConfiguration, handler: some MessageHandler, producer: KafkaProducer, registry: PrometheusRegistry = Telemetry.registry,
-        logger: Logger
+        configuration: WorkerConfiguration, handler: some MessageHandler, inbox: Inbox? = nil, producer: KafkaProducer,
+        registry: PrometheusRegistry = Telemetry.registry, logger: Logger
     ) throws {
-        try self.init(configuration, producer, registry, logger) { parts in
+        let retries = RetryTopics(names: Topic.retries(of: configuration.group).map(\.name))
+        try self.init(configuration, retries, producer, registry, logger) { parts in
             let runner = MessageRunner(
                 handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics,
-                window: FailureWindow(minFailures: configuration.minOutageFailures), logger: parts.logger,
-                burial: parts.burial { try await handler.gaveUp($0) })
+                window: FailureWindow(minFailures: configuration.minOutageFailures, longestBackoff: configuration.outageBackoff.upperBound),
+                logger: parts.logger,
+                handover: parts.handover { try await handler.gaveUp($0) }, retries: retries, inbox: inbox, watchdog: parts.watchdog)
             let loop = MessageLoop(
-                runner: runner, consumer: parts.consumer, configuration: configuration, control: parts.control, offsets: parts.offsets,
-                logger: parts.logger)
+                runner: runner, retryTopics: Set(retries.names), consumer: parts.consumer, configuration: configuration, control: parts.control,
+                offsets: parts.offsets,
+                watchdog: parts.watchdog, logger: parts.logger)
             return { try await loop.run() }
         }
     }
@@ -61,32 +67,26 @@ public final class Worker: Service {
         let consumer: KafkaConsumer
         let offsets: Offsets
         let logger: Logger
-        /// What gives messages up, and tells the handler.
-        let burial: (_ gaveUp: @escaping @Sendable ([GivenUpMessage]) async throws -> Void) -> Burial
+        let watchdog: Watchdog
+        /// What hands messages on, and tells the handler of those that are given up.
+        let handover: (_ gaveUp: @escaping @Sendable ([GivenUpMessage]) async throws -> Void) -> Handover
     }
 
     private init(
-        _ configuration: WorkerConfiguration, _ producer: KafkaProducer, _ registry: PrometheusRegistry, _ logger: Logger,
+        _ configuration: WorkerConfiguration, _ retries: RetryTopics, _ producer: KafkaProducer, _ registry: PrometheusRegistry, _ logger: Logger,
         makeLoop: (Parts) -> @Sendable () async throws -> Void
     ) throws {
         guard let deadLetters = Topic.deadLetters(of: configuration.group) else {
             throw WorkerError(
                 .configuration, operation: "make worker", message: "no dead-letter topic is declared for the group \(configuration.group)")
         }
-        guard configuration.maxMessages > 0, configuration.maxBytes > 0, configuration.concurrency > 0, !configuration.topics.isEmpty else {
-            throw WorkerError(.configuration, operation: "make worker", message: "a worker needs topics and limits above zero")
-        }
+        if let fault = configuration.fault { throw WorkerError(.configuration, operation: "make worker", message: fault) }
         var named = logger
         named[.kafkaGroup] = "\(configuration.group)"
-        if let id = configuration.instanceID, !WorkerConfiguration.isUsable(instanceID: id) {
-            throw WorkerError(
-                .configuration, operation: "make worker",
-                message: "the instance id must be 1 to 200 characters of a-z, A-Z, 0-9, '.', '_' and '-', not \"\(id)\"")
-        }
         let logger = named
         var settings = KafkaConsumerConfiguration(
             bootstrapServers: configuration.bootstrapServers, clientID: configuration.name, groupID: configuration.group,
-            topics: configuration.topics.map(\.name))
+            topics: configuration.topics.map(\.name) + retries.names)
         settings.instanceID = configuration.instanceID
         settings.revokeLimit = configuration.revokeLimit
         settings.options = configuration.consumerOptions
@@ -97,14 +97,19 @@ public final class Worker: Service {
         lag = LagReporter(consumer: consumer, offsets: offsets, configuration: configuration, registry: registry, logger: logger)
         let writer = DeadLetterWriter(
             producer: producer, topic: deadLetters, group: configuration.group, build: configuration.build, logger: logger)
-        let control = self.control
+        let metrics = WorkerMetrics(worker: configuration.name, registry: registry)
+        let control = WorkerControl { metrics.paused($0) }
+        self.control = control
+        let watchdog = Watchdog(configuration: configuration, control: control, logger: logger)
+        self.watchdog = watchdog
         loop = makeLoop(
             Parts(
-                control: control, metrics: WorkerMetrics(worker: configuration.name, registry: registry), consumer: consumer, offsets: offsets,
-                logger: logger,
-                burial: { gaveUp in
-                    Burial(
-                        configuration: configuration, control: control, logger: logger, bury: { try await writer.bury($0) }, gaveUp: gaveUp)
+                control: control, metrics: metrics, consumer: consumer, offsets: offsets,
+                logger: logger, watchdog: watchdog,
+                handover: { gaveUp in
+                    Handover(
+                        configuration: configuration, control: control, logger: logger, bury: { try await writer.bury($0) },
+                        postpone: { try await writer.postpone($0, to: $1, dueMs: $2) }, send: { try await writer.send($0) }, gaveUp: gaveUp)
                 }))
     }
 
@@ -135,7 +140,11 @@ public final class Worker: Service {
 
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let (lag, control, loop, limit) = (lag, control, loop, configuration.shutdownLimit)
+            let (lag, watchdog, control, loop, limit) = (lag, watchdog, control, loop, configuration.shutdownLimit)
+            group.addTask {
+                await watchdog.run()
+                throw CancellationError()
+            }
             group.addTask {
                 await lag.run()
                 // The loop decides when the work is over.

@@ -1,3 +1,4 @@
+import Glibc
 public import Topics
 
 /// How a worker consumes. The limits suit one copy on a small machine.
@@ -18,12 +19,19 @@ public struct WorkerConfiguration: Sendable {
     public var instanceID: String?
     /// What was built, for dead letters: a version or commit.
     public var build = "development"
-    /// Pauses before a failed message or batch is tried again in place; when they are used up it is given up. Default 1 s, 2 s, 4 s.
+    /// Pauses before a failed message or batch is tried again; when they are used up it is given up. Default 1 s, 2 s, 4 s.
+    ///
+    /// A ``MessageHandler`` of a group with declared retry topics (`<group>.retry.1`, …) waits there, as many times as there are topics, and holds up
+    /// nobody; everything else is tried again in place.
     public var retryDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4)]
     /// By how much a pause may be longer or shorter, as a fraction of it. Default 0.2.
     public var jitter = 0.2
     /// Pauses while a dependency is away: the first, doubled up to the second. Default 250 ms, 5 s.
     public var outageBackoff: ClosedRange<Duration> = .milliseconds(250) ... .seconds(5)
+    /// How long a message that failed waits for others to fail too before it goes to a retry topic or to the DLQ; part of its pause. Default 200 ms.
+    ///
+    /// So an outage that the handler does not recognise as one is seen before the first of many messages is written.
+    public var verdictDelay: Duration = .milliseconds(200)
     /// How many must fail, beside being more than half, before failures count as an outage and nothing goes to the DLQ. Default 5.
     public var minOutageFailures = 5
     /// Messages in one batch, or in hand at once. Default 1,000.
@@ -34,6 +42,15 @@ public struct WorkerConfiguration: Sendable {
     public var window: Duration = .milliseconds(200)
     /// Messages handled at the same time by a ``MessageHandler``. Default 64.
     public var concurrency = 64
+    /// Messages from retry topics that wait in memory until they are due, which also ``maxBytes`` bounds; while there are more, nothing is fetched
+    /// from these topics, only from the others. Default 10,000.
+    public var maxDelayed = 10_000
+    /// How long one call of the handler may take. Then it is cancelled, and when it has not returned after as long again, ``onStuck`` ends the process:
+    /// only so do its partitions go to a copy that works. Default 60 s.
+    public var handlerLimit: Duration = .seconds(60)
+    /// What to do about a handler that does not return though it is cancelled, once that is logged. The default ends the process with status 70
+    /// (EX_SOFTWARE).
+    public var onStuck: @Sendable () -> Void = { _exit(EX_SOFTWARE) }
     /// How long what is in hand may take after a shutdown was asked for. Default 10 s.
     public var shutdownLimit: Duration = .seconds(10)
     /// How long what is in hand may take when partitions go to another copy. Default 5 s.
@@ -48,12 +65,34 @@ public struct WorkerConfiguration: Sendable {
     /// The bound of ``window``: projections may be behind by that much (SPEC, section 4).
     public static let longestWindow = Duration.seconds(5)
 
+    /// The bound of a pause that a handler asks for.
+    public static let longestRetryDelay = Duration.seconds(300)
+
     /// Makes a configuration with the defaults above.
     public init(name: String, group: String, topics: [Topic], bootstrapServers: String) {
         self.name = name
         self.group = group
         self.topics = topics
         self.bootstrapServers = bootstrapServers
+    }
+
+    /// What is wrong with it, for people; nil when nothing is.
+    var fault: String? {
+        if topics.isEmpty { return "a worker needs topics" }
+        if min(maxMessages, maxBytes, concurrency, minOutageFailures, maxDelayed) <= 0 {
+            return "a worker's limits must be above zero"
+        }
+        if !(0...1).contains(jitter) { return "the jitter must be from 0 to 1, not \(jitter)" }
+        if handlerLimit <= .zero || outageBackoff.lowerBound <= .zero || verdictDelay < .zero {
+            return "the handler's limit and the pauses in an outage must be above zero"
+        }
+        if let delay = retryDelays.first(where: { $0 < .zero || $0 > Self.longestRetryDelay }) {
+            return "the pause of \(delay) before a retry is not between 0 and \(Self.longestRetryDelay)"
+        }
+        if let id = instanceID, !Self.isUsable(instanceID: id) {
+            return "the instance id must be 1 to 200 characters of a-z, A-Z, 0-9, '.', '_' and '-', not \"\(id)\""
+        }
+        return nil
     }
 
     /// Whether Kafka takes it as a `group.instance.id`, which follows the rules of topic names.

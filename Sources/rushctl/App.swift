@@ -12,7 +12,7 @@ struct Rushctl: AsyncParsableCommand {
             Where the stores are comes from the environment: DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, JWT_SECRET (.env.example).
             Exit codes: 0 done, 1 failed or a check found something, 64 wrong usage.
             """,
-        subcommands: [Migrate.self, TopicsCommand.self, Seed.self, Token.self, Inventory.self, Run.self, Bench.self])
+        subcommands: [Migrate.self, TopicsCommand.self, Seed.self, Token.self, Inventory.self, Run.self, Bench.self, Faults.self])
 
     static func main() async {
         Telemetry.bootstrap(service: "rushctl", level: .error)

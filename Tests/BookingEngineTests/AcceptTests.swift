@@ -38,6 +38,50 @@ import Testing
         }
     }
 
+    @Test func aCancelIsRefusedWhileAPaymentIsOpen() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let booking = try await fixture.hold(user)
+            let payment = try await fixture.open(booking, user)
+            func accept() async throws -> AcceptOutcome {
+                try await fixture.engine.acceptCancel(
+                    command(booking, user, fixture), shard: fixture.shard, idempotencyKey: nil, bodyHash: "00", trace: "")
+            }
+            #expect(try await accept() == .paymentOpen)
+            _ = try await fixture.end(payment, .failed)
+            guard case .accepted = try await accept() else {
+                Issue.record("not accepted")
+                return
+            }
+        }
+    }
+
+    @Test func aWriteThatIsAboutNoBookingIsAccepted() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            let cancellation = EventCancellation(
+                operation: fixture.newOperation(), event: fixture.settings.event, user: Fixture.id(), tenant: fixture.settings.tenant)
+            let acceptance = BookingEngine.Acceptance(
+                operation: cancellation.operation, type: "event.cancel", resource: "/api/v1/events/\(cancellation.event)", user: cancellation.user,
+                shard: fixture.shard, booking: nil, idempotency: .init(route: "event_cancel", key: "k", bodyHash: "00"),
+                idempotencyResource: "\(cancellation.event)", message: .paymentRefundEvent, key: "\(cancellation.event)", value: cancellation.json,
+                trace: "t")
+            guard case .accepted(cancellation.operation, let entry?) = try await fixture.engine.accept(acceptance) else {
+                Issue.record("not accepted")
+                return
+            }
+            #expect(entry.type == .paymentRefundEvent)
+            #expect(entry.key == "\(cancellation.event)")
+            #expect(try await fixture.outbox() == [entry])
+            // A second call is known by its operation.
+            #expect(try await fixture.engine.accept(acceptance) == .accepted(cancellation.operation, nil))
+            #expect(try await fixture.outbox().count == 1)
+            #expect(try await fixture.engine.operation(cancellation.operation)?.type == "event.cancel")
+        }
+    }
+
     /// They are stored: the names are a contract.
     @Test func keysAreNamedAsTheArchitectureSays() throws {
         let user = try #require(UserID("01a1fbfe-71c5-743e-9c70-64cb55bfc146"))

@@ -51,6 +51,99 @@ import Testing
         }
     }
 
+    @Test func aUserCannotCancelWhileAPaymentIsOpenAndTheOthersCan() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let (first, second) = (try await fixture.hold(user), try await fixture.hold(user))
+            let payment = try await fixture.open(first, user)
+            #expect(try await fixture.release(first, .cancelled, operation: fixture.newOperation()) == .paymentOpen)
+            #expect(try await fixture.counts()?.held == 2)
+            guard case .released(let entry) = try await fixture.release(first, .cancelled, by: "organiser", reason: .eventCancelled) else {
+                Issue.record("not released")
+                return
+            }
+            #expect(try BookingEvent(json: entry.value).booking.reason == .eventCancelled)
+            #expect(try await fixture.release(first, .cancelled, by: "organiser", reason: .eventCancelled) == .releasedBefore)
+            #expect(try await fixture.confirm(payment) == .ended(.cancelled))
+            _ = try await fixture.open(second, user)
+            try await fixture.makeDue(second)
+            guard case .released = try await fixture.release(second, .expired) else {
+                Issue.record("not released")
+                return
+            }
+            // The money may still come.
+            #expect(try await fixture.booking(second).paymentState == .open)
+            try await fixture.checkBooks([first, second])
+        }
+    }
+
+    @Test func aRefundPutsTheSeatsOnSaleAgain() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis, seats: 4, perUser: 2)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let seats = Array(fixture.settings.seats[0...1])
+            let booking = try await fixture.hold(user, seats: seats)
+            #expect(try await fixture.release(booking, .refunded, by: "refund") == .wrongState(.reserved))
+            // A refusal does not take a hold out of the clock's sight.
+            #expect(try await fixture.dueScore(booking) != nil)
+            _ = try await fixture.confirm(try await fixture.open(booking, user))
+            #expect(try await fixture.release(booking, .cancelled, operation: fixture.newOperation()) == .wrongState(.confirmed))
+            guard case .released(let entry) = try await fixture.release(booking, .refunded, by: "refund") else {
+                Issue.record("not released")
+                return
+            }
+            #expect(entry.type == .bookingRefunded)
+            #expect(try BookingEvent(json: entry.value).zone == ZoneCounts(capacity: 4, available: 4, held: 0, sold: 0, version: 4))
+            #expect(try await fixture.release(booking, .refunded, by: "refund") == .releasedBefore)
+            #expect(try await fixture.release(booking, .refunded, by: "other") == .wrongState(.refunded))
+            #expect(try await fixture.map() == "ffff")
+            #expect(try await fixture.tickets(user) == 0)
+            #expect((86_390_000...86_400_000).contains(try await fixture.timeToLive(Keys.hold(booking, fixture.shard))))
+            try await fixture.checkBooks([booking])
+            #expect(try await fixture.reserve(user, seats: seats).reservation != nil)
+        }
+    }
+
+    /// The count has gone with its show's day after; it must not come back below zero.
+    @Test func aRefundAfterTheUsersCountHasGoneMakesNone() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let booking = try await fixture.hold(user)
+            _ = try await fixture.confirm(try await fixture.open(booking, user))
+            _ = try await redis.send(RedisCommand("DEL", Keys.user(user, fixture.shard)))
+            guard case .released = try await fixture.release(booking, .refunded, by: "refund") else {
+                Issue.record("not released")
+                return
+            }
+            #expect(try await redis.send(RedisCommand("EXISTS", Keys.user(user, fixture.shard))).int == 0)
+        }
+    }
+
+    @Test func aHoldWhoseZoneIsGoneIsNotDecided() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let user: UserID = Fixture.id()
+            let booking = try await fixture.hold(user)
+            let payment = try await fixture.open(booking, user)
+            _ = try await redis.send(RedisCommand("DEL", Keys.zone(fixture.settings.zone, fixture.shard)))
+            for decide: () async throws -> Void in [
+                { _ = try await fixture.release(booking, .cancelled, by: "x", reason: .eventCancelled) },
+                { _ = try await fixture.confirm(payment) }, { _ = try await fixture.end(payment, .failed) },
+            ] {
+                let error = await #expect(throws: EngineError.self) { try await decide() }
+                #expect(error?.code == .stateMissing)
+                #expect(error?.disposition == .outage)
+            }
+            #expect(try await fixture.booking(booking).version == 2)
+        }
+    }
+
     @Test func anUnknownBookingIsMissing() async throws {
         try await TestRedis.with { redis in
             let fixture = Fixture(redis)

@@ -24,7 +24,7 @@ enum TestRedis {
 
 /// One zone and those who want to get in.
 struct Fixture {
-    let engine: BookingEngine
+    var engine: BookingEngine
     var settings: ZoneSettings
 
     var shard: Shard { Shard(of: settings.event) }
@@ -57,7 +57,7 @@ struct Fixture {
     func counts() async throws -> ZoneCounts? { try await engine.zoneCounts([(settings.zone, shard)])[0] }
 
     func release(_ booking: BookingID, _ status: BookingStatus, operation: OperationID? = nil) async throws -> ReleaseOutcome {
-        try await engine.release([.init(booking: booking, shard: shard, status: status, operation: operation)])[0].get()
+        try await engine.release([.init(booking: booking, shard: shard, status: status, by: operation?.description ?? "")])[0].get()
     }
 }
 

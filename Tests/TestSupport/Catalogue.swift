@@ -34,6 +34,8 @@ public struct EventPlan: Sendable {
     public var saleOpensIn = -3600
     /// Seconds until the show starts; booking closes an hour before.
     public var startsIn = 60 * 86_400
+    /// Whether a booking may be held for a day for a bank transfer.
+    public var allowsBankTransfer = false
     /// The zones of its one show.
     public var zones: [Zone]
 
@@ -57,6 +59,7 @@ public struct EventPlan: Sendable {
             }
             let event: [String: Any] = [
                 "slug": slug, "title": title, "max_tickets_per_user": maxTicketsPerUser, "min_age": minAge, "sale_opens_in": saleOpensIn,
+                "allows_bank_transfer": allowsBankTransfer,
                 "shows": [["starts_in": startsIn, "zones": zones] as [String: Any]],
             ]
             return try JSONSerialization.data(withJSONObject: ["tenant": ["slug": "tests", "name": "Tests"], "events": [event]] as [String: Any])

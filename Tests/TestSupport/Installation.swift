@@ -8,7 +8,7 @@ public final class Installation: Sendable {
     /// Set to anything, it keeps the folder with its logs and data.
     public static let keepVariable = "BOOKING_RUSH_KEEP"
     /// The workers that every installation runs.
-    public static let workers = ["inventory-sync", "expiry"]
+    public static let workers = ["inventory-sync", "expiry", "payment"]
     /// Set for the tests of a suite with ``InstallationTrait``.
     @TaskLocal public static var current: Installation?
 
@@ -98,10 +98,12 @@ public final class Installation: Sendable {
             directory: "\(directory)/ingress-\(UUID().uuidString)", binaries: binaries,
             external: .init(
                 kafkaBootstrapServers: stack.endpoints.kafkaBootstrapServers, redisURL: stack.endpoints.redisURL,
-                databaseURL: stack.endpoints.databaseURL))
+                databaseURL: stack.endpoints.databaseURL, paymentGatewayURL: stack.endpoints.paymentGatewayURL))
         configuration.holdSeconds = holdSeconds
         configuration.environment = stack.configuration.environment.merging(environment) { $1 }
         configuration.environment["JWT_SECRET"] = stack.endpoints.jwtSecret
+        configuration.environment["PAYMENT_GATEWAY_KEY"] = stack.endpoints.paymentGatewayKey
+        configuration.environment["PAYMENT_WEBHOOK_SECRET"] = stack.endpoints.paymentWebhookSecret
         return try await satellites.start(configuration)
     }
 
@@ -123,7 +125,9 @@ public final class Installation: Sendable {
 
     private static func toolEnvironment(_ stack: LocalStack) throws -> [String: String] {
         let all = try stack.environment(for: Component("rushctl"))
-        return all.filter { ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWT_SECRET"].contains($0.key) }
+        return all.filter {
+            ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWT_SECRET", "PAYMENT_GATEWAY_URL", "PAYMENT_GATEWAY_KEY"].contains($0.key)
+        }
     }
 
     /// Loads one event.

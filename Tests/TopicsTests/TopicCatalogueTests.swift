@@ -19,10 +19,10 @@ struct TopicCatalogueTests {
         #expect(declared == Set(MessageType.allCases.map(\.rawValue)))
     }
 
-    @Test func eventsAndDeadLettersAreKeptForEverAndCommandsAWeek() throws {
+    @Test func eventsAndDeadLettersAreKeptForEverCommandsAndRetriesAWeek() throws {
         for declaration in try TopicCatalogue.load().topics {
             #expect(declaration.partitions == 12)
-            #expect(declaration.settings["retention.ms"] == (declaration.kind == .commands ? "604800000" : "-1"))
+            #expect(declaration.settings["retention.ms"] == ([.commands, .retries].contains(declaration.kind) ? "604800000" : "-1"))
         }
     }
 
@@ -32,6 +32,16 @@ struct TopicCatalogueTests {
         #expect(Topic.deadLetters(of: "nobody") == nil)
         #expect(catalogue[.inventorySyncDeadLetters]?.types == catalogue[.bookingEvents]?.types)
         #expect(catalogue[.expiryDeadLetters]?.sources == [.bookingCommands])
+    }
+
+    @Test func retriesBelongToTheirGroupAndCarryWhatItsCommandsCarry() throws {
+        let catalogue = try TopicCatalogue.load()
+        #expect(Topic.retries(of: "payment") == [.paymentRetry1, .paymentRetry2, .paymentRetry3])
+        #expect(Topic.retries(of: "inventory-sync") == [])
+        for topic in Topic.retries(of: "payment") {
+            #expect(catalogue[topic]?.group == "payment")
+            #expect(catalogue[topic]?.types == catalogue[.paymentCommands]?.types)
+        }
     }
 
     @Test(arguments: [
@@ -46,6 +56,11 @@ struct TopicCatalogueTests {
         ("topics:\n  - {name: booking.events, kind: events, partitions: 1, description: d, key: k, types: [a], retention: 7}", "retention must be"),
         ("topics:\n  - {name: booking.events, kind: events, partitions: 1, description: d, key: k, types: [], retention: 7d}", "carries no types"),
         ("topics:\n  - {name: booking.events, kind: events, partitions: 1, description: d, key: k, types: [a], retention: 7d}", "does not declare"),
+        (
+            "topics:\n  - {name: booking.commands, kind: commands, partitions: 1, description: d, key: k, types: [a], retention: 7d}\n"
+                + "  - {name: payment.retry.1, kind: retries, partitions: 1, description: d, key: k, group: expiry, of: [booking.commands], retention: 7d}",
+            "named after its group"
+        ),
         ("topics:\n  - {name: booking.events, kind: events}\n  - {name: booking.events, kind: events}", "declared twice"),
     ])
     func aWrongDeclarationIsAnErrorThatNamesIt(yaml: String, complaint: String) throws {

@@ -18,9 +18,10 @@ struct BatchProcessorTests {
         return BatchProcessor(
             handler: handler, configuration: configuration, control: control, metrics: WorkerMetrics(worker: "test", registry: PrometheusRegistry()),
             logger: .quiet,
-            burial: Burial(
-                configuration: configuration, control: control, logger: .quiet, bury: bury ?? { _ in },
-                gaveUp: { [handler] in try await handler.gaveUp($0) }))
+            handover: Handover(
+                configuration: configuration, control: control, logger: .quiet, bury: bury ?? { _ in }, postpone: { _, _, _ in }, send: { _ in },
+                gaveUp: { [handler] in try await handler.gaveUp($0) }),
+            watchdog: Watchdog(configuration: configuration, control: control, logger: .quiet))
     }
 
     private final class Graves: Sendable {

@@ -79,11 +79,38 @@ struct MessageLanesTests {
         #expect(lanes.takeProgress() == [partition: next])
     }
 
+    @Test func theOldestUnfinishedMessageSaysHowOldThePartitionIs() {
+        var lanes = MessageLanes()
+        for offset in 0..<3 as Range<Int64> {
+            lanes.accept(KafkaMessage(topic: "t", partition: 0, offset: offset, key: [UInt8(offset)], value: [1, 2], timestampMs: 100 + offset))
+        }
+        #expect(lanes.bytes == 9)
+        while lanes.start() != nil {}
+        lanes.finish(message(1, 1), isDone: true)
+        #expect(lanes.oldestMs == [partition: 100])
+        lanes.finish(message(0, 0), isDone: true)
+        #expect(lanes.oldestMs == [partition: 102])
+    }
+}
+
+struct FailureWindowTests {
     @Test func mostOfTheLatestFailingIsAnOutage() {
         let window = FailureWindow(minFailures: 5)
-        for _ in 0..<4 { #expect(!window.note(failed: true)) }
-        #expect(window.note(failed: true))
-        for _ in 0..<6 { #expect(!window.note(failed: false)) }
-        #expect(!window.note(failed: true))
+        for index in 0..<4 { window.note("bad\(index)", failed: true) }
+        #expect(!window.isOutage)
+        window.note("bad4", failed: true)
+        #expect(window.isOutage)
+        for index in 0..<5 { window.note("good\(index)", failed: false) }
+        #expect(!window.isOutage)
+    }
+
+    @Test func oneMessageThatFailsAgainAndAgainIsOne() {
+        let window = FailureWindow(minFailures: 2)
+        for _ in 0..<20 { window.note("bad", failed: true) }
+        #expect(!window.isOutage)
+        window.note("other", failed: true)
+        #expect(window.isOutage)
+        window.note("bad", failed: false)
+        #expect(!window.isOutage)
     }
 }

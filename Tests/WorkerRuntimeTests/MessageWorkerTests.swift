@@ -27,7 +27,7 @@ struct MessageWorkerTests {
         let running = try RunningWorker.commands(cluster, producer) { message, _ in
             try await Task.sleep(for: .milliseconds(50))
             journal.add(message.text)
-            return .done
+            return .done()
         }
         let all = (0..<640).map { KafkaRecord(Topic.bookingCommands.name, "k\($0 % 64)", "m\($0)", partition: 0) }
         for result in await producer.send(all) { _ = try result.get() }
@@ -55,9 +55,9 @@ struct MessageWorkerTests {
             switch message.text {
             case "skip": return .skip
             case "never": return .deadLetter(Failure(.deadLetter, label: "bad", message: "no"))
-            case "second": return attempt < 2 ? .retry(Failure(.retry, label: "once", message: "no")) : .done
+            case "second": return attempt < 2 ? .retry(Failure(.retry, label: "once", message: "no")) : .done()
             case "exhausted": throw Failure(.retry, label: "always", message: "no")
-            default: return .done
+            default: return .done()
             }
         }
         let texts = ["skip", "never", "second", "exhausted", "good"]
@@ -110,7 +110,7 @@ struct MessageWorkerTests {
         let running = try RunningWorker.commands(cluster, producer) { message, _ in
             if state.isDown { return .outage(Failure(.outage, label: "redis", message: "away")) }
             journal.add(message.text)
-            return .done
+            return .done()
         }
         for result in await producer.send(records(.bookingCommands, 0..<200)) { _ = try result.get() }
         #expect(await eventually(.seconds(20)) { running.worker.status.phase == .paused })
@@ -133,7 +133,7 @@ struct MessageWorkerTests {
         let body: @Sendable (KafkaMessage, Int) async throws -> MessageOutcome = { message, _ in
             try await Task.sleep(for: .milliseconds(100))
             journal.add(message.text)
-            return .done
+            return .done()
         }
         let first = try RunningWorker.commands(cluster, producer, { $0.concurrency = 8 }, body)
         for result in await producer.send(records(.bookingCommands, 0..<200)) { _ = try result.get() }
@@ -157,7 +157,7 @@ struct MessageWorkerTests {
         let body: @Sendable (KafkaMessage, Int) async throws -> MessageOutcome = { message, _ in
             try await Task.sleep(for: .milliseconds(20))
             journal.add(message.text)
-            return .done
+            return .done()
         }
         let first = try RunningWorker.commands(cluster, producer, { $0.concurrency = 16 }, body)
         for result in await producer.send(records(.bookingCommands, 0..<3_000)) { _ = try result.get() }
@@ -182,7 +182,7 @@ struct MessageWorkerTests {
         let journal = Journal()
         let next = try RunningWorker.commands(cluster, producer) { message, _ in
             journal.add(message.text)
-            return .done
+            return .done()
         }
         #expect(await eventually(.seconds(20)) { journal.all == ["v"] })
         try await next.stop()

@@ -61,14 +61,33 @@ final class Projection: BatchHandler {
 
 /// A command handler made of a closure.
 struct Commands: MessageHandler {
-    let body: @Sendable (KafkaMessage, Int) async throws -> MessageOutcome
+    let body: @Sendable (Delivery) async throws -> MessageOutcome
     var gaveUp: @Sendable ([GivenUpMessage]) async throws -> Void = { _ in }
 
     func gaveUp(_ messages: [GivenUpMessage]) async throws { try await gaveUp(messages) }
 
-    func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome {
-        try await body(message, attempt)
+    func handle(_ delivery: Delivery) async throws -> MessageOutcome {
+        try await body(delivery)
     }
+}
+
+/// What a test saw of deliveries.
+final class Seen: Sendable {
+    private let deliveries = Mutex<[(delivery: Delivery, at: ContinuousClock.Instant)]>([])
+
+    func add(_ delivery: Delivery) { deliveries.withLock { $0.append((delivery, .now)) } }
+    var all: [(delivery: Delivery, at: ContinuousClock.Instant)] { deliveries.withLock { $0 } }
+    func of(_ text: String) -> [(delivery: Delivery, at: ContinuousClock.Instant)] { all.filter { $0.delivery.message.text == text } }
+}
+
+/// A message for a worker that has retry topics, on one partition unless another is named, with headers that are not UTF-8.
+func command(_ text: String, key: String? = nil, partition: Int32? = 0) -> KafkaRecord {
+    KafkaRecord(
+        topic: Topic.paymentCommands.name, partition: partition, key: Array((key ?? text).utf8), value: Array(text.utf8),
+        headers: [
+            KafkaHeader(name: "ce_id", text: "id-\(text)"), KafkaHeader(name: "x", value: [0, 255]),
+            KafkaHeader(name: "traceparent", text: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ], timestampMs: 5)
 }
 
 /// A running worker of a test, with all that it needs.
@@ -113,7 +132,24 @@ struct RunningWorker {
             var configuration = configuration
             change(&configuration)
             return try Worker(
-                configuration: configuration, handler: Commands(body: body, gaveUp: gaveUp), producer: producer, registry: registry, logger: .quiet)
+                configuration: configuration, handler: Commands(body: { try await body($0.message, $0.attempt) }, gaveUp: gaveUp), producer: producer,
+                registry: registry, logger: .quiet)
+        }
+    }
+
+    /// A worker of a group that has retry topics.
+    static func payments(
+        _ cluster: TestCluster, _ producer: KafkaProducer, inbox: Inbox? = nil, _ change: (inout WorkerConfiguration) -> Void = { _ in },
+        gaveUp: @escaping @Sendable ([GivenUpMessage]) async throws -> Void = { _ in },
+        _ body: @escaping @Sendable (Delivery) async throws -> MessageOutcome
+    ) throws -> RunningWorker {
+        try RunningWorker(cluster, group: "payment", topics: [.paymentCommands], producer) { configuration, registry in
+            var configuration = configuration
+            configuration.retryDelays = [.milliseconds(200), .milliseconds(400), .milliseconds(600)]
+            change(&configuration)
+            return try Worker(
+                configuration: configuration, handler: Commands(body: body, gaveUp: gaveUp), inbox: inbox, producer: producer, registry: registry,
+                logger: .quiet)
         }
     }
 

@@ -1,59 +1,36 @@
 #!lua flags=allow-oom
--- Ends a hold, giving its seats and the user's allowance back: cancel or expiry. Run twice it says the same again.
+-- Ends a booking, giving its seats and the user's allowance back: a hold by cancel or expiry, a sale by refund. Run twice it says the same again.
+-- After booking.lua.
 --
 -- KEYS   1 hold
--- ARGV   1 shard  2 booking id  3 new status (cancelled, expired)  4 by (operation id, or '')  5 traceparent  6 kept when finished (ms)
+-- ARGV   1 shard  2 booking id  3 traceparent  4 new status (cancelled, expired, refunded)  5 by (operation, payment or refund id, or '')
+--        6 reason (or '': then a cancel is the user's)  7 kept when finished (ms)
 -- Reply  { outcome, … }
---
--- The other keys follow from what the hold says; they carry the same hash tag as KEYS[1], so a cluster finds them in the same slot.
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local tag = '{' .. ARGV[1] .. '}:'
-
--- Numbers go out as text that is made once: Redis would print each as a double, and that is slow.
-local function whole(number) return string.format('%d', number) end
-
-local hold = redis.call('HMGET', KEYS[1], 'status', 'version', 'due', 'user', 'seats', 'fragment', 'by')
-local status = hold[1]
-if not status then
-  redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
+if not hold.status then
+  redis.call('ZREM', dueKey, ARGV[2])
   return { 'missing' }
 end
-if status == ARGV[3] and ARGV[4] ~= '' and hold[7] == ARGV[4] then return { 'released_before', hold[2] } end
-if status ~= 'reserved' then
-  redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
-  return { 'wrong_state', status }
+if hold.status == ARGV[4] and ARGV[5] ~= '' and hold.by == ARGV[5] then return { 'released_before', hold.version } end
+if hold.status ~= (ARGV[4] == 'refunded' and 'confirmed' or 'reserved') then
+  if hold.status ~= 'reserved' then redis.call('ZREM', dueKey, ARGV[2]) end
+  return { 'wrong_state', hold.status }
 end
-if ARGV[3] == 'expired' and tonumber(hold[3]) > now then return { 'not_due', hold[3] } end
+if ARGV[4] == 'expired' and tonumber(hold.due) > now then return { 'not_due', hold.due } end
+local isUsers = ARGV[4] == 'cancelled' and ARGV[6] == ''
+-- Money may be moving; whoever wants the booking ended all the same (the clock, the organiser) sees to its return.
+if isUsers and hold.paystate == 'open' then return { 'payment_open' } end
+local zone = readZone()
+if not zone then return { 'zone_missing' } end
 
--- The ingress writes the fragment, ids and numbers before any text of a client's.
-local fragment = hold[6]
-local function id(name) return string.match(fragment, '"' .. name .. '":"([^"]+)"') end
-local zoneID = id('zone_id')
-local zoneKey = 'zone:' .. tag .. zoneID
-local zone = redis.call('HMGET', zoneKey, 'available', 'held', 'sold', 'capacity', 'version')
-if not zone[1] then return { 'zone_missing' } end
-local userKey = 'user:' .. tag .. hold[4]
-local quantity = tonumber(string.match(fragment, '"quantity":(%d+)'))
-local floor = tonumber(redis.call('GET', 'epoch:' .. tag:sub(1, -2)) or 0) * 1000000
-local version = whole(math.max(tonumber(hold[2]), floor) + 1)
-local zoneVersion = whole(math.max(tonumber(zone[5]), floor) + 1)
-local available = whole(tonumber(zone[1]) + quantity)
-local held = whole(tonumber(zone[2]) - quantity)
-local nowText = whole(now)
-
-local actor = ARGV[4] == '' and '"system"' or '"user","operation_id":"' .. ARGV[4] .. '"'
-local value = '{' .. fragment .. ',"status":"' .. ARGV[3] .. '","actor":' .. actor .. ',"version":' .. version .. ',"expires_at_ms":' .. hold[3] .. ',"updated_at_ms":'
-  .. nowText .. ',"zone":{"capacity":' .. zone[4] .. ',"available":' .. available .. ',"held":' .. held .. ',"sold":' .. zone[3]
-  .. ',"version":' .. zoneVersion .. '}}'
-
-for index in string.gmatch(hold[5], '%d+') do redis.call('SETRANGE', 'seats:' .. tag .. zoneID, index, 'f') end
-redis.call('HSET', zoneKey, 'available', available, 'held', held, 'version', zoneVersion)
-redis.call('HINCRBY', userKey, 'n:' .. id('event_id'), whole(-quantity))
-redis.call('HSET', KEYS[1], 'status', ARGV[3], 'version', version, 'updated', nowText, 'by', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-redis.call('ZREM', 'due:' .. tag:sub(1, -2), ARGV[2])
-local entry = redis.call('XADD', 'outbox:' .. tag:sub(1, -2), '*', 'type', 'booking.' .. ARGV[3] .. '.v1', 'key', ARGV[2], 'version', version,
-  'trace', ARGV[5], 'value', value)
-return { 'released', version, entry, value }
+moveSeats(zone, ARGV[4] == 'refunded' and 'sold' or 'held', 'available', 'f')
+-- The user's counts end with the last of their shows.
+local userKey, tickets = 'user:' .. tag .. ':' .. hold.user, 'n:' .. member('event_id')
+if redis.call('HEXISTS', userKey, tickets) == 1 then redis.call('HINCRBY', userKey, tickets, '-' .. number('quantity')) end
+redis.call('ZREM', dueKey, ARGV[2])
+local changes = { status = ARGV[4], by = ARGV[5] }
+if ARGV[6] ~= '' then changes.reason = ARGV[6] end
+local actor = isUsers and '"user"' .. (ARGV[5] ~= '' and ',"operation_id":"' .. ARGV[5] .. '"' or '') or '"system"'
+local entry, value = step(changes, ARGV[4], actor, zone)
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+return { 'released', hold.version, entry, value }

@@ -91,7 +91,7 @@ struct CancelHandler: BatchHandler {
         let results = try await engine.release(
             own.map { _, cancel in
                 BookingEngine.Release(
-                    booking: cancel.command.booking, shard: cancel.shard, status: .cancelled, operation: cancel.command.operation,
+                    booking: cancel.command.booking, shard: cancel.shard, status: .cancelled, by: cancel.command.operation.description,
                     trace: cancel.trace)
             })
         var entries: [OutboxEntry] = []
@@ -103,6 +103,8 @@ struct CancelHandler: BatchHandler {
                 work.ends[index] = .some(nil)
             case .success(.releasedBefore): work.ends[index] = .some(nil)
             case .success(.wrongState(let status)): work.ends[index] = Self.wrongState(status)
+            case .success(.paymentOpen):
+                work.ends[index] = .some((.invalidState, "A payment of the booking is open; it cannot be cancelled until that has ended."))
             case .success(.notDue):
                 let failure = Failure(.deadLetter, label: "unexpected", message: "a cancel was told that the hold is not due")
                 work.refusals.append(Refusal(index, failure))

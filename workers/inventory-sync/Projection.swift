@@ -53,22 +53,26 @@ struct Projection: Sendable {
             .intArray(bookings.map(\.unitPriceMinor)), .intArray(bookings.map(\.totalMinor)), .textArray(bookings.map(\.currency)),
             .textArray(bookings.map(\.status.rawValue)), .intArray(bookings.map(\.version)), .intArray(bookings.map(\.expiresAt.ms)),
             .textArray(bookings.map(\.idempotencyKey)), .textArray(bookings.map(\.bodyHash)), .intArray(bookings.map(\.createdAt.ms)),
-            .intArray(bookings.map(\.updatedAt.ms)),
+            .intArray(bookings.map(\.updatedAt.ms)), .textArray(bookings.map(\.payment?.description)),
+            .textArray(bookings.map(\.paymentState?.rawValue)), .intArray(bookings.map(\.declines)), .textArray(bookings.map(\.reason?.rawValue)),
         ]
     }
 
     private static let upsertBookings = """
         INSERT INTO bookings (id, tenant_id, event_id, show_id, zone_id, user_id, quantity, seat_ids, unit_price_minor, total_minor, currency, status,
-                              version, expires_at, idempotency_key, body_hash, created_at, updated_at)
+                              version, expires_at, idempotency_key, body_hash, created_at, updated_at, payment_id, payment_state, declines, reason)
         SELECT b.id, b.tenant_id, b.event_id, b.show_id, b.zone_id, b.user_id, b.quantity, b.seat_ids::uuid[], b.unit_price_minor, b.total_minor,
                b.currency, b.status, b.version, to_timestamp(b.expires_at_ms::double precision / 1000), b.idempotency_key, b.body_hash,
-               to_timestamp(b.created_at_ms::double precision / 1000), to_timestamp(b.updated_at_ms::double precision / 1000)
+               to_timestamp(b.created_at_ms::double precision / 1000), to_timestamp(b.updated_at_ms::double precision / 1000),
+               b.payment_id, b.payment_state, b.declines, b.reason
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[], $9::bigint[], $10::bigint[],
-                    $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::bigint[])
+                    $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::bigint[],
+                    $19::uuid[], $20::text[], $21::int[], $22::text[])
              AS b (id, tenant_id, event_id, show_id, zone_id, user_id, quantity, seat_ids, unit_price_minor, total_minor, currency, status, version,
-                   expires_at_ms, idempotency_key, body_hash, created_at_ms, updated_at_ms)
+                   expires_at_ms, idempotency_key, body_hash, created_at_ms, updated_at_ms, payment_id, payment_state, declines, reason)
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, expires_at = excluded.expires_at,
-                                       updated_at = excluded.updated_at
+                                       updated_at = excluded.updated_at, payment_id = excluded.payment_id,
+                                       payment_state = excluded.payment_state, declines = excluded.declines, reason = excluded.reason
         WHERE bookings.version < excluded.version
         """
 

@@ -9,6 +9,26 @@ enum Answer {
         response(status, headers: headers, body: body(data: write))
     }
 
+    /// An operation that was accepted: 202, which names it and what it acts upon.
+    /// - Parameters:
+    ///   - resource: the path of what it acts upon.
+    ///   - write: adds members.
+    static func accepted(
+        _ operation: OperationID, resource: String, isReplay: Bool, headers: HTTPFields, also write: (inout JSONWriter) -> Void = { _ in }
+    ) -> Response {
+        var headers = headers
+        headers[.location] = "/api/v1/operations/\(operation)"
+        headers[.retryAfter] = "1"
+        if isReplay { headers[.idempotencyReplayed] = "true" }
+        return success(.accepted, headers: headers) {
+            $0.object {
+                $0.member("operation_id", operation)
+                $0.member("resource", resource)
+                write(&$0)
+            }
+        }
+    }
+
     /// One page of a list.
     static func page(_ page: Page, total: Int64, headers: HTTPFields = HTTPFields(), elements write: (inout JSONWriter) -> Void) -> Response {
         let body = body(data: { $0.array(write) }) {

@@ -10,6 +10,7 @@ extension HTTPField.Name {
     static let lastEventID = constant("Last-Event-ID")
     static let xForwardedFor = constant("X-Forwarded-For")
     static let xFrameOptions = constant("X-Frame-Options")
+    static let stripeSignature = constant("Stripe-Signature")
     static let rateLimit = constant("RateLimit")
     static let rateLimitPolicy = constant("RateLimit-Policy")
     static let xRateLimitLimit = constant("X-RateLimit-Limit")

@@ -17,3 +17,14 @@ struct IngressContext: RequestContext {
         remoteAddress = source.channel.remoteAddress
     }
 }
+
+extension IngressContext {
+    /// The id in the path.
+    /// - Throws: 400 for what is no UUID.
+    func id<Kind>() throws(APIError) -> Identifier<Kind> {
+        guard let id = parameters.get("id").flatMap({ Identifier<Kind>($0) }) else {
+            throw APIError(.validation, "The request is not valid.", field: "id", reason: "must be a UUID")
+        }
+        return id
+    }
+}

@@ -68,4 +68,12 @@ enum IdempotencyKey {
         }
         return key
     }
+
+    /// The same where a key is required.
+    static func require(_ key: String?) throws(APIError) -> String {
+        guard let key = try check(key) else {
+            throw APIError(.validation, "The Idempotency-Key header is required.", field: "Idempotency-Key", reason: "is required")
+        }
+        return key
+    }
 }

@@ -18,6 +18,12 @@ enum BookingBody {
             $0.member("created_at", booking.createdAt.description)
             $0.member("expires_at", booking.expiresAt.description)
             $0.member("updated_at", booking.updatedAt.description)
+            if let payment = booking.payment {
+                PaymentBody.writeReference(&$0, payment)
+                $0.member("payment_state", ifPresent: booking.paymentState?.rawValue)
+            }
+            $0.member("reason", ifPresent: booking.reason?.rawValue)
+            if booking.status == .confirmed { $0.member("ticket_reference", booking.id.ticketReference) }
             if let projected { $0.member("projected", projected) }
         }
     }

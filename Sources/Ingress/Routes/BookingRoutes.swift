@@ -15,19 +15,19 @@ struct BookingRoutes: Sendable {
 
     func status(_ request: Request, _ context: IngressContext) async throws -> Response {
         let (id, user, headers) = try await follow(request, context)
-        return try await StatusReader(waiters: services.waiters).answer(request, id.bits, headers: headers) { try await booking(id, of: user) }
+        return try await StatusReader(waiters: services.waiters).answer(request, { id.bits }, headers: headers) { try await booking(id, of: user) }
     }
 
     func stream(_ request: Request, _ context: IngressContext) async throws -> Response {
         let (id, user, headers) = try await follow(request, context)
-        return try await StatusReader(waiters: services.waiters).stream(request, id.bits, name: "booking", headers: headers) {
+        return try await StatusReader(waiters: services.waiters).stream(request, { id.bits }, name: "booking", headers: headers) {
             try await booking(id, of: user)
         }
     }
 
     private func follow(_ request: Request, _ context: IngressContext) async throws -> (BookingID, UserID, HTTPFields) {
         let token = try services.authenticate(request)
-        let id = try Self.bookingID(context)
+        let id: BookingID = try context.id()
         let headers = try await services.limiter.admit("booking_status", user: token, request, context)
         return (id, token.user, headers)
     }
@@ -117,18 +117,10 @@ struct BookingRoutes: Sendable {
 
     func cancel(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try services.authenticate(request)
-        let id = try Self.bookingID(context)
+        let id: BookingID = try context.id()
         let key = try IdempotencyKey.check(request.headers[.idempotencyKey])
         let body = try await JSONBody.read(request, isRequired: false)
-        if !body.isEmpty {
-            var reader = JSONReader(body)
-            do {
-                try reader.object { (_, _) throws(JSONError) in throw JSONError(path: [], reason: "is not a known field") }
-                try reader.end()
-            } catch {
-                throw APIError(ValidationFailure(error))
-            }
-        }
+        try EmptyRequest.check(json: body)
         let headers = try await services.limiter.admit("booking_cancel", user: token, request, context)
         guard let shard = id.shard else { throw Self.notFound }
         // Redis knows the tenant; the command only carries it on, so it is read with the booking.
@@ -145,57 +137,61 @@ struct BookingRoutes: Sendable {
         switch outcome {
         case .accepted(let operation, let entry):
             if let entry { _ = await services.publisher.publish(entry) }
-            return accepted(operation, of: id, headers)
+            return Answer.accepted(operation, resource: "/api/v1/bookings/\(id)", isReplay: false, headers: headers)
         case .replayed(let operation):
-            var headers = headers
-            headers[.idempotencyReplayed] = "true"
-            return accepted(operation, of: id, headers)
+            return Answer.accepted(operation, resource: "/api/v1/bookings/\(id)", isReplay: true, headers: headers)
         case .keyReused: throw APIError.keyReused
         case .notYours: throw Self.notFound
         case .outboxFull: throw APIError.unavailable()
         case .missing: throw Self.notCancellable(booking.status)
         case .wrongState(let status): throw Self.notCancellable(status)
-        }
-    }
-
-    private func accepted(_ operation: OperationID, of booking: BookingID, _ headers: HTTPFields) -> Response {
-        var headers = headers
-        headers[.location] = "/api/v1/operations/\(operation)"
-        headers[.retryAfter] = "1"
-        return Answer.success(.accepted, headers: headers) {
-            $0.object {
-                $0.member("operation_id", operation)
-                $0.member("resource", "/api/v1/bookings/\(booking)")
-            }
+        case .paymentOpen:
+            throw APIError(
+                .invalidState, "A payment of this booking is open; it cannot be cancelled until that has ended.", field: "id",
+                reason: "has an open payment")
         }
     }
 
     // MARK: Operations
 
     func operation(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, user, headers) = try await followOperation(request, context)
+        return try await StatusReader(waiters: services.waiters).answer(request, { id.bits }, headers: headers) {
+            try await operation(id, of: user)
+        }
+    }
+
+    func operationStream(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, user, headers) = try await followOperation(request, context)
+        return try await StatusReader(waiters: services.waiters).stream(request, { id.bits }, name: "operation", headers: headers) {
+            try await operation(id, of: user)
+        }
+    }
+
+    private func followOperation(_ request: Request, _ context: IngressContext) async throws -> (OperationID, UserID, HTTPFields) {
         let token = try services.authenticate(request)
-        guard let id = context.parameters.get("id").flatMap({ OperationID($0) }) else {
-            throw APIError(.validation, "The request is not valid.", field: "id", reason: "must be a UUID")
-        }
+        let id: OperationID = try context.id()
         let headers = try await services.limiter.admit("operation", user: token, request, context)
-        let services = services
-        return try await StatusReader(waiters: services.waiters).answer(request, id.bits, headers: headers) {
-            var isRedisAway = false
-            do {
-                if let operation = try await services.engine.operation(id) {
-                    guard operation.user == token.user else { throw Self.operationNotFound }
-                    return operation
-                }
-            } catch is EngineError {
-                isRedisAway = true
+        return (id, token.user, headers)
+    }
+
+    /// From Redis, else PostgreSQL, else 404.
+    private func operation(_ id: OperationID, of user: UserID) async throws -> Operation {
+        var isRedisAway = false
+        do {
+            if let operation = try await services.engine.operation(id) {
+                guard operation.user == user else { throw Self.operationNotFound }
+                return operation
             }
-            do {
-                if let operation = try await services.bookings.operation(id, of: token.user) { return operation }
-            } catch {
-                throw APIError.unavailable()
-            }
-            throw isRedisAway ? APIError.unavailable() : Self.operationNotFound
+        } catch is EngineError {
+            isRedisAway = true
         }
+        do {
+            if let operation = try await services.bookings.operation(id, of: user) { return operation }
+        } catch {
+            throw APIError.unavailable()
+        }
+        throw isRedisAway ? APIError.unavailable() : Self.operationNotFound
     }
 
     private static let notFound = APIError(.notFound, "There is no such booking.", field: "id", reason: "is unknown")
@@ -204,12 +200,5 @@ struct BookingRoutes: Sendable {
     private static func notCancellable(_ status: BookingStatus) -> APIError {
         APIError(
             .invalidState, "Only a reserved booking can be cancelled; this one is \(status.rawValue).", field: "id", reason: "is \(status.rawValue)")
-    }
-
-    private static func bookingID(_ context: IngressContext) throws -> BookingID {
-        guard let id = context.parameters.get("id").flatMap({ BookingID($0) }) else {
-            throw APIError(.validation, "The request is not valid.", field: "id", reason: "must be a UUID")
-        }
-        return id
     }
 }

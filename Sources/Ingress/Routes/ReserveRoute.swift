@@ -40,7 +40,8 @@ struct ReserveRoute: Sendable {
             return then(.failure(error))
         }
         let booking = BookingID.make(nowMs: BookingEngine.wallClockMs(), shard: Shard(of: reserve.event))
-        services.engine.reserve(reserve, context, booking: booking) { result in finish(result, reserve, then) }
+        let payment = reserve.payment.map { PaymentOnReserve(services: services, means: $0, context: context) }
+        services.engine.reserve(reserve, context, booking: booking) { result in finish(result, reserve, payment, then) }
     }
 
     private static func parse(_ bytes: [UInt8]) throws(APIError) -> ReserveRequest {
@@ -52,7 +53,8 @@ struct ReserveRoute: Sendable {
     }
 
     private func finish(
-        _ result: BookingEngine.ReserveResult, _ request: ReserveRequest, _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
+        _ result: BookingEngine.ReserveResult, _ request: ReserveRequest, _ payment: PaymentOnReserve?,
+        _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
     ) {
         guard case .success((let outcome, let tokensLeft)) = result else {
             return then(
@@ -63,24 +65,35 @@ struct ReserveRoute: Sendable {
         switch outcome {
         case .reserved(let reservation, let entry):
             reservations.increment()
-            guard let entry else { return then(.success(answer(reservation, request, rate))) }
-            services.publisher.publish(entry) { _ in then(.success(answer(reservation, request, rate))) }
-        case .replayed(let reservation):
-            var answer = answer(reservation, request, rate)
-            answer.headers.add(name: "Idempotency-Replayed", value: "true")
-            then(.success(answer))
+            guard let entry else { return pay(payment, reservation, request, rate, isReplay: false, then) }
+            services.publisher.publish(entry) { _ in pay(payment, reservation, request, rate, isReplay: false, then) }
+        case .replayed(let reservation): pay(payment, reservation, request, rate, isReplay: true, then)
         default:
             MetricName.bookingReservationFailures.counter(outcome.label).increment()
             then(.failure(refusal(outcome, rate.fields)))
         }
     }
 
-    private func answer(_ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders) -> Accepted {
+    /// Begins the payment, where one was asked for, and answers.
+    private func pay(
+        _ payment: PaymentOnReserve?, _ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders, isReplay: Bool,
+        _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
+    ) {
+        guard let payment else { return then(.success(accepted(reservation, request, rate, isReplay: isReplay))) }
+        payment.begin(reservation.booking, isReplay: isReplay) { outcome in
+            then(.success(accepted(reservation, request, rate, isReplay: isReplay, payment: outcome)))
+        }
+    }
+
+    private func accepted(
+        _ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders, isReplay: Bool, payment: PaymentOnReserve.Outcome? = nil
+    ) -> Accepted {
         var headers = HTTPHeaders([
             ("Content-Type", "application/json"), ("Location", "/api/v1/bookings/\(reservation.booking)"), ("Retry-After", "1"),
             ("ETag", "\"\(reservation.version)\""), ("Cache-Control", "private, no-store"),
         ])
         headers.add(contentsOf: rate.pairs)
+        if isReplay { headers.add(name: "Idempotency-Replayed", value: "true") }
         let body = Answer.body {
             $0.object {
                 $0.member("booking_id", reservation.booking)
@@ -92,6 +105,7 @@ struct ReserveRoute: Sendable {
                 $0.member("total_minor", reservation.totalMinor)
                 $0.member("currency", reservation.currency)
                 $0.member("remaining", reservation.remaining)
+                if let payment { PaymentOnReserve.write(&$0, payment) }
             }
         }
         return (headers, body)

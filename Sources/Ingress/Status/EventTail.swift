@@ -10,7 +10,8 @@ import Topics
 /// It assigns all partitions by hand, from their end, so that every ingress sees every event. Its positions are also the marks of a recovery:
 /// whatever lies before them came from a script that Redis has run.
 final class EventTail: Service, Sendable {
-    private static let topics: [Topic] = [.bookingEvents, .operationEvents]
+    /// Who waits for a payment waits under its booking's id, which is the key of both.
+    private static let topics: [Topic] = [.bookingEvents, .paymentEvents, .operationEvents]
     /// How often new partitions are looked for; they are read from their beginning.
     private static let discovery: Duration = .seconds(10)
 

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// A resource whose state a client follows: a booking, an operation.
+/// A resource whose state a client follows: a booking, a payment, an operation.
 protocol Followed: Sendable {
     var version: Int64 { get }
     var isFinal: Bool { get }
@@ -28,12 +28,15 @@ struct StatusReader: Sendable {
 
     let waiters: Waiters
 
-    /// A poll or long-poll. `read` gives the state now, or throws the answer when there is none for this reader.
-    func answer(_ request: Request, _ resource: UUIDBits, headers: HTTPFields, read: @Sendable () async throws -> any Followed) async throws
-        -> Response
-    {
+    /// A poll or long-poll.
+    /// - Parameters:
+    ///   - topic: the id under which events tell of a change; asked for only where there is a wait.
+    ///   - read: gives the state now, or throws the answer when there is none for this reader.
+    func answer(
+        _ request: Request, _ topic: @Sendable () async throws -> UUIDBits, headers: HTTPFields, read: @Sendable () async throws -> any Followed
+    ) async throws -> Response {
         let wait = try WaitRequest(request)
-        guard wait.isConditional, let seconds = wait.seconds, seconds > 0, let subscription = waiters.subscribe(resource) else {
+        guard wait.isConditional, let seconds = wait.seconds, seconds > 0, let subscription = waiters.subscribe(try await topic()) else {
             return respond(try await read(), wait, headers)
         }
         defer { waiters.end(subscription) }
@@ -49,13 +52,14 @@ struct StatusReader: Sendable {
 
     /// A stream of server-sent events; the version is the event's id, so a client that comes back says what it has.
     func stream(
-        _ request: Request, _ resource: UUIDBits, name: String, headers: HTTPFields, read: @escaping @Sendable () async throws -> any Followed
+        _ request: Request, _ topic: @Sendable () async throws -> UUIDBits, name: String, headers: HTTPFields,
+        read: @escaping @Sendable () async throws -> any Followed
     ) async throws -> Response {
         let first = try await read()
         let last = request.headers[.lastEventID].flatMap { Int64($0) }
         // 204 tells an EventSource to stop coming back (HTML standard, 9.2.1).
         if first.isFinal, last == first.version { return Response(status: .noContent, headers: headers) }
-        guard let subscription = waiters.subscribe(resource) else { throw APIError.unavailable("Too many are waiting.") }
+        guard let subscription = waiters.subscribe(try await topic()) else { throw APIError.unavailable("Too many are waiting.") }
         var headers = headers
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "private, no-store"

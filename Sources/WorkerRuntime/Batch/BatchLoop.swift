@@ -27,6 +27,8 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
             }
             if !collected.messages.isEmpty {
                 let (consumer, generation) = (consumer, collected.generation)
+                offsets.inHand(collected.messages)
+                defer { offsets.inHand([:]) }
                 do {
                     try await processor.process(collected.messages) { consumer.generation != generation }
                     offsets.done(collected.messages)

@@ -35,7 +35,8 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
     let control: WorkerControl
     let metrics: WorkerMetrics
     let logger: Logger
-    let burial: Burial
+    let handover: Handover
+    let watchdog: Watchdog
 
     /// Handles a batch; returns when its offsets may be committed. `isStale` says whether its partitions went away.
     func process(_ messages: [KafkaMessage], isStale: @escaping @Sendable () -> Bool) async throws(Stop) {
@@ -58,10 +59,10 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
         }
         let dead = undecodable + (try await settleAll(items, isStale))
         if !dead.isEmpty {
-            switch await burial.perform(dead, isStale) {
+            switch await handover.bury(dead, isStale) {
             case .done: break
             case .abandoned: throw .abandoned
-            case .fatal(let failure): throw .fatal(failure)
+            case .refused(let failure), .fatal(let failure): throw .fatal(failure)
             }
         }
         control.resumed()
@@ -113,7 +114,8 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
             do {
                 let started = ContinuousClock.now
                 defer { metrics.handled(ContinuousClock.now - started) }
-                let refusals = try await handler.apply(Array(items))
+                let (handler, batch) = (handler, Array(items))
+                let refusals = try await watchdog.watch("a batch of \(batch.count)") { try await handler.apply(batch) }
                 let now = WallClock.nowMs()
                 for refusal in refusals where items.indices.contains(items.startIndex + refusal.index) {
                     let message = items[items.startIndex + refusal.index].message
@@ -124,6 +126,8 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
                 }
                 return
             } catch {
+                // Whatever a call says that was cancelled because its time or its partitions are over, the batch comes again.
+                if isStale() || control.mustAbandon { throw Interruption.stop(.abandoned) }
                 failure = Failure(error)
             }
             attempts += 1

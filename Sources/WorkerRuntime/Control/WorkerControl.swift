@@ -5,18 +5,36 @@ final class WorkerControl: Sendable {
     /// How often a pause looks whether it should end.
     static let slice = Duration.milliseconds(50)
 
+    /// Who waits. Each has a pause of its own, so that the end of one leaves the others' shown.
+    struct PauseID: Hashable, Sendable {
+        /// The loop that takes messages.
+        static let loop = PauseID(number: 0)
+
+        fileprivate let number: Int
+    }
+
     private struct State {
         var phase = WorkerStatus.Phase.starting
-        var pause: WorkerStatus.Pause?
+        var pauses: [PauseID: WorkerStatus.Pause] = [:]
+        var lastID = 0
         var isDraining = false
         var mustAbandon = false
     }
 
     private let state = Mutex(State())
+    /// Told whether the worker is paused, whenever that may have changed; it must not block.
+    private let onPause: @Sendable (Bool) -> Void
+
+    init(onPause: @escaping @Sendable (Bool) -> Void = { _ in }) {
+        self.onPause = onPause
+    }
 
     /// What the worker is doing now.
     var status: WorkerStatus {
-        state.withLock { WorkerStatus(phase: $0.isDraining ? .draining : $0.pause != nil ? .paused : $0.phase, pause: $0.pause) }
+        state.withLock { state in
+            let pause = state.pauses.values.min { $0.sinceMs < $1.sinceMs }
+            return WorkerStatus(phase: state.isDraining ? .draining : pause != nil ? .paused : state.phase, pause: pause)
+        }
     }
 
     /// Whether a shutdown was asked for: take nothing more, finish what is in hand.
@@ -27,23 +45,32 @@ final class WorkerControl: Sendable {
 
     /// The worker has partitions, so Kafka at least is there.
     func started() {
+        state.withLock { $0.phase = .running }
+    }
+
+    /// Makes an id for somebody else than the loop.
+    func pauseID() -> PauseID {
         state.withLock { state in
-            state.phase = .running
-            state.pause = nil
+            state.lastID += 1
+            return PauseID(number: state.lastID)
         }
     }
 
     /// Something that the worker needs is away.
-    func paused(_ failure: Failure) {
+    func paused(_ failure: Failure, by id: PauseID = .loop) {
         state.withLock { state in
-            let since = state.pause?.sinceMs ?? WallClock.nowMs()
-            state.pause = WorkerStatus.Pause(failure: failure, sinceMs: since)
+            let since = state.pauses[id]?.sinceMs ?? WallClock.nowMs()
+            state.pauses[id] = WorkerStatus.Pause(failure: failure, sinceMs: since)
+            onPause(true)
         }
     }
 
     /// It is back.
-    func resumed() {
-        state.withLock { $0.pause = nil }
+    func resumed(by id: PauseID = .loop) {
+        state.withLock { state in
+            guard state.pauses.removeValue(forKey: id) != nil else { return }
+            onPause(!state.pauses.isEmpty)
+        }
     }
 
     /// Take nothing more.

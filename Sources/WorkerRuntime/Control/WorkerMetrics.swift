@@ -12,10 +12,13 @@ struct WorkerMetrics: Sendable {
     private let counters: [Counter]
     private let deadLetters: Counter
     private let duration: Timer
+    private let isPaused: Meter
 
     init(worker: String, registry: PrometheusRegistry) {
         counters = Outcome.allCases.map { MetricName.workerMessages.counter(worker, $0.rawValue, in: registry) }
         deadLetters = MetricName.dlqMessages.counter(worker, in: registry)
+        isPaused = Meter(label: "worker_paused", dimensions: [("worker", worker)], factory: registry)
+        isPaused.set(0)
         duration = MetricName.workerHandleDuration.timer(worker, in: registry)
     }
 
@@ -24,6 +27,11 @@ struct WorkerMetrics: Sendable {
         guard count > 0, let index = Outcome.allCases.firstIndex(of: outcome) else { return }
         counters[index].increment(by: count)
         if outcome == .deadLetter { deadLetters.increment(by: count) }
+    }
+
+    /// Shows whether the worker waits for something that is away, or for a handler that does not return.
+    func paused(_ isPaused: Bool) {
+        self.isPaused.set(isPaused ? 1 : 0)
     }
 
     /// Records the time that one call of the handler took.

@@ -3,7 +3,7 @@ import Logging
 import Telemetry
 import Topics
 
-/// Writes what is given up to the group's DLQ and waits for the acknowledgement.
+/// Writes what a worker hands on, and waits for the acknowledgements.
 struct DeadLetterWriter: Sendable {
     let producer: KafkaProducer
     let topic: Topic
@@ -24,5 +24,21 @@ struct DeadLetterWriter: Sendable {
                     .attempt: "\(letter.attempts)", .errorClass: "\(letter.failure.label)", .error: "\(letter.failure.message)",
                 ]))
         }
+    }
+
+    /// Writes a message to a retry topic and waits for the acknowledgement.
+    /// - Throws: ``KafkaError``. It may be there all the same; a second copy finds the work done.
+    func postpone(_ letter: DeadLetter, to topic: String, dueMs: Int64) async throws {
+        var record = letter.record(topic: topic, group: group, build: build)
+        record.headers.removeAll { RetryHeader.contains($0.name) }
+        record.headers.append(KafkaHeader(name: RetryHeader.dueMs.rawValue, text: "\(dueMs)"))
+        record.headers.append(KafkaHeader(name: RetryHeader.sinceMs.rawValue, text: "\(letter.firstFailureMs)"))
+        _ = try await producer.send(record)
+    }
+
+    /// Sends messages and waits for all acknowledgements.
+    /// - Throws: the first ``KafkaError``; some may be sent, and have the same ids when they are sent again.
+    func send(_ messages: [OutgoingMessage]) async throws {
+        for result in await producer.send(messages.map(\.record)) { _ = try result.get() }
     }
 }

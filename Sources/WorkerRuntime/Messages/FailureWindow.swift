@@ -1,24 +1,46 @@
 import Synchronization
 
-/// Tells failing messages from a failing dependency: when most of the latest messages used up their attempts, the messages are not to blame.
+/// Tells failing messages from a failing dependency: when most of the latest messages failed, the messages are not to blame.
 final class FailureWindow: Sendable {
     /// How many of the latest messages are looked at.
     static let size = 20
+    /// How long a message is among the latest, at least.
+    static let horizon = Duration.seconds(30)
 
-    private let minFailures: Int
-    private let latest = Mutex<[Bool]>([])
-
-    init(minFailures: Int) {
-        self.minFailures = minFailures
+    private struct Entry {
+        let id: String
+        let isFailure: Bool
+        let at: ContinuousClock.Instant
     }
 
-    /// Notes how a message ended; returns whether this failure is one of most.
-    func note(failed: Bool) -> Bool {
+    private let minFailures: Int
+    private let horizon: Duration
+    private let latest = Mutex<[Entry]>([])
+
+    /// - Parameter longestBackoff: the longest pause in an outage, in which one message at a time is tried: all that it takes to see the outage still
+    ///   must be within sight.
+    init(minFailures: Int, longestBackoff: Duration = .zero) {
+        self.minFailures = minFailures
+        horizon = max(Self.horizon, longestBackoff * (2 * minFailures))
+    }
+
+    /// Notes how an attempt at a message ended; an earlier word about the same message no longer counts.
+    func note(_ id: String, failed: Bool) {
+        let now = ContinuousClock.now
         latest.withLock { latest in
-            latest.append(failed)
+            if latest.contains(where: \.isFailure) { latest.removeAll { $0.isFailure && $0.id == id } }
+            latest.append(Entry(id: id, isFailure: failed, at: now))
             if latest.count > Self.size { latest.removeFirst() }
-            let failures = latest.count { $0 }
-            return failed && failures >= minFailures && failures * 2 > latest.count
+        }
+    }
+
+    /// Whether most of the latest messages failed, and enough of them.
+    var isOutage: Bool {
+        let now = ContinuousClock.now
+        return latest.withLock { latest in
+            latest.removeAll { now - $0.at > horizon }
+            let failures = latest.count { $0.isFailure }
+            return failures >= minFailures && failures * 2 > latest.count
         }
     }
 }

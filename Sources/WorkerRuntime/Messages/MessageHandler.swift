@@ -1,13 +1,11 @@
-public import KafkaClient
-
 /// What a command worker does: handles one message at a time, several keys at once.
 ///
 /// First deliveries come in order per key. A message may come again after a crash, a rebalance or a failure, so the handler reads the state anew on
 /// each attempt and is right when it was done before.
 public protocol MessageHandler: Sendable {
-    /// Handles one message. `attempt` counts from 1.
+    /// Handles one message.
     /// - Throws: instead of returning an outcome; by its ``Failure`` it becomes one.
-    func handle(_ message: KafkaMessage, attempt: Int) async throws -> MessageOutcome
+    func handle(_ delivery: Delivery) async throws -> MessageOutcome
 
     /// Ends what given up messages began, such as an operation that somebody waits for. They are in the DLQ; their offsets are not committed yet.
     ///
@@ -22,11 +20,12 @@ extension MessageHandler {
 
 /// How a message ended, or should go on.
 public enum MessageOutcome: Sendable {
-    /// Its effects are there.
-    case done
+    /// Its effects are there, and these messages follow from them: they are acknowledged before its offset is committed. After a crash in between the
+    /// message comes again; an ``Inbox`` remembers what follows.
+    case done([OutgoingMessage] = [])
     /// It asks for nothing that is to be done.
     case skip
-    /// Try again, after this pause or the configured one, as long as there are attempts left.
+    /// Try again, after this pause (at most ``WorkerConfiguration/longestRetryDelay``) or the configured one, as long as there are attempts left.
     case retry(after: Duration? = nil, Failure)
     /// It can never succeed.
     case deadLetter(Failure)

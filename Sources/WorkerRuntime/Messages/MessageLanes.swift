@@ -29,11 +29,25 @@ struct MessageLanes {
     private(set) var running = 0
     /// Messages accepted and not finished.
     private(set) var inHand = 0
+    /// Of their keys and values.
+    private(set) var bytes = 0
 
-    /// Takes a message; within a partition they must come by rising offset.
+    /// Takes a message that may start at once.
     mutating func accept(_ message: KafkaMessage) {
-        partitions[message.topicPartition, default: PartitionProgress()].accept(message.offset)
+        expect(message)
+        enqueue(message)
+    }
+
+    /// Notes a message that will be put in line later, so that nothing behind it is committed before it; within a partition they must come by rising
+    /// offset.
+    mutating func expect(_ message: KafkaMessage) {
+        partitions[message.topicPartition, default: PartitionProgress()].accept(message.offset, timestampMs: message.timestampMs)
         inHand += 1
+        bytes += message.sizeBytes
+    }
+
+    /// Puts an expected message in its line.
+    mutating func enqueue(_ message: KafkaMessage) {
         let key = laneKey(message)
         let isNew = lanes[key] == nil
         lanes[key, default: Lane()].waiting.append(message)
@@ -64,6 +78,7 @@ struct MessageLanes {
         if isDone {
             lane.waiting.removeFirst()
             inHand -= 1
+            bytes -= message.sizeBytes
             partitions[message.topicPartition]?.finish(message.offset)
         }
         lanes[key] = lane.waiting.isEmpty ? nil : lane
@@ -79,6 +94,9 @@ struct MessageLanes {
         return progress
     }
 
+    /// When the oldest unfinished message of each partition was written, in ms since 1970.
+    var oldestMs: [KafkaTopicPartition: Int64] { partitions.compactMapValues(\.oldestMs) }
+
     private func laneKey(_ message: KafkaMessage) -> LaneKey {
         LaneKey(partition: message.topicPartition, key: message.key, offset: message.key == nil ? message.offset : 0)
     }
@@ -86,13 +104,13 @@ struct MessageLanes {
 
 /// Which offsets of a partition are finished, up to the first gap.
 struct PartitionProgress {
-    private var offsets: [(offset: Int64, isDone: Bool)] = []
+    private var offsets: [(offset: Int64, timestampMs: Int64?, isDone: Bool)] = []
     private var head = 0
     private var next: Int64?
 
     /// Notes a message in hand.
-    mutating func accept(_ offset: Int64) {
-        offsets.append((offset, false))
+    mutating func accept(_ offset: Int64, timestampMs: Int64?) {
+        offsets.append((offset, timestampMs, false))
     }
 
     /// Notes that a message is finished.
@@ -115,6 +133,9 @@ struct PartitionProgress {
             head = 0
         }
     }
+
+    /// When the oldest unfinished message was written, in ms since 1970; nil when there is none.
+    var oldestMs: Int64? { head < offsets.count ? offsets[head].timestampMs : nil }
 
     /// The next offset to read, if it has risen since the last call.
     mutating func take() -> Int64? {

@@ -1,12 +1,13 @@
+import Domain
 import KafkaClient
 import Logging
 import Telemetry
 
-/// Brings one message to its end, with its attempts in place.
+/// Brings one delivery to its end: its effects are there and what follows is sent, or it waits on a retry topic, or it is in the DLQ.
 struct MessageRunner<Handler: MessageHandler>: Sendable {
     /// How it ended.
     enum Result: Sendable {
-        /// Done, skipped, or in the DLQ: its offset may be committed.
+        /// Done, skipped, handed to a retry topic, or in the DLQ: its offset may be committed.
         case finished
         /// Something is away: to be started again later.
         case outage(Failure)
@@ -22,79 +23,148 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
     let metrics: WorkerMetrics
     let window: FailureWindow
     let logger: Logger
-    let burial: Burial
+    let handover: Handover
+    /// Empty for a group that tries again in place.
+    let retries: RetryTopics
+    let inbox: Inbox?
+    let watchdog: Watchdog
 
-    /// Handles a message. `isStale` says whether its partition went away.
-    func run(_ message: KafkaMessage, isStale: @escaping @Sendable () -> Bool) async -> Result {
-        let trace = message.headers.text("traceparent").flatMap { TraceContext(header: $0) }?.child() ?? TraceContext()
-        return await TraceContext.$current.withValue(trace) { await attempts(message, isStale) }
+    /// Handles a delivery. `isStale` says whether its partition went away.
+    func run(_ delivery: Delivery, isStale: @escaping @Sendable () -> Bool) async -> Result {
+        await TraceContext.$current.withValue(delivery.trace) { await attempts(delivery, isStale) }
     }
 
-    private func attempts(_ message: KafkaMessage, _ isStale: @escaping @Sendable () -> Bool) async -> Result {
-        var attempt = 1
-        var firstFailureMs: Int64?
+    private func attempts(_ first: Delivery, _ isStale: @escaping @Sendable () -> Bool) async -> Result {
+        var delivery = first
         while true {
-            guard let outcome = await attemptOnce(message, attempt) else {
-                return .fatal(Failure(.fatal, label: "handler", message: "the handler cannot go on"))
+            let outcome: MessageOutcome
+            switch await attemptOnce(delivery) {
+            case .success(let word): outcome = word
+            case .failure(let failure):
+                // Whatever a call says that was cancelled because its time or its partition is over, the message comes again.
+                if control.mustAbandon || isStale() { return .abandoned }
+                guard let word = MessageOutcome(failure) else {
+                    logger.error("handler cannot go on", metadata: metadata(delivery, failure))
+                    return .fatal(failure)
+                }
+                outcome = word
             }
             switch outcome {
-            case .done:
-                metrics.count(.done)
-                _ = window.note(failed: false)
-                return .finished
+            case .done(let derived):
+                window.note(delivery.id, failed: false)
+                return await send(derived, of: delivery, isStale)
             case .skip:
                 metrics.count(.skip)
+                window.note(delivery.id, failed: false)
                 return .finished
             case .outage(let failure):
                 return .outage(failure)
             case .deadLetter(let failure):
-                return await giveUp(message, failure, attempt, firstFailureMs, isStale)
+                return await giveUp(delivery, failure, isStale)
             case .retry(let pause, let failure):
-                firstFailureMs = firstFailureMs ?? WallClock.nowMs()
-                metrics.count(.retry)
-                logger.warning("message failed", metadata: metadata(message, failure, attempt))
-                guard let delay = configuration.delay(beforeAttempt: attempt + 1) else {
-                    // When most messages end like this, it is what they depend on that fails: nothing goes to the DLQ.
-                    if window.note(failed: true) { return .outage(failure) }
-                    return await giveUp(message, failure, attempt, firstFailureMs, isStale)
+                let asked = pause.map { min(max($0, .zero), WorkerConfiguration.longestRetryDelay) }
+                guard retries.isEmpty, let delay = configuration.delay(beforeAttempt: delivery.attempt + 1) else {
+                    return await handOn(delivery, failure, asked, isStale)
                 }
-                guard await control.wait(pause ?? delay, isStale) else { return .abandoned }
-                attempt += 1
+                noteRetry(delivery, failure)
+                guard await control.wait(asked ?? delay, isStale) else { return .abandoned }
+                delivery = Delivery(
+                    delivery.message, attempt: delivery.attempt + 1, firstFailure: delivery.firstFailure ?? Timestamp(ms: WallClock.nowMs()))
             }
         }
     }
 
-    private func attemptOnce(_ message: KafkaMessage, _ attempt: Int) async -> MessageOutcome? {
+    /// One call of the handler, if the inbox does not know the message already.
+    private func attemptOnce(_ delivery: Delivery) async -> Swift.Result<MessageOutcome, Failure> {
         let started = ContinuousClock.now
         defer { metrics.handled(ContinuousClock.now - started) }
         do {
-            return try await handler.handle(message, attempt: attempt)
+            if let derived = try await inbox?.derived(of: delivery.id) { return .success(.done(derived)) }
+            let handler = handler
+            return .success(
+                try await watchdog.watch("\(delivery.message.topicPartition)@\(delivery.message.offset)") { try await handler.handle(delivery) })
         } catch {
-            let failure = Failure(error)
-            if failure.disposition == .fatal { logger.error("handler cannot go on", metadata: metadata(message, failure, attempt)) }
-            return MessageOutcome(failure)
+            return .failure(Failure(error))
+        }
+    }
+
+    /// Sends what follows from a message that is dealt with.
+    private func send(_ derived: [OutgoingMessage], of delivery: Delivery, _ isStale: @Sendable () -> Bool) async -> Result {
+        switch await handover.send(derived, isStale) {
+        case .done: metrics.count(.done)
+        case .refused(let failure):
+            // Its effects are there, so the handler is not told to undo them; sent anew by a person, the message finds them in the inbox.
+            return await giveUp(delivery, failure, tellsHandler: false, isStale)
+        case .abandoned: return .abandoned
+        case .fatal(let failure): return .fatal(failure)
+        }
+        return .finished
+    }
+
+    /// Hands a failed message to the next retry topic, or after the last attempt to the DLQ.
+    private func handOn(_ delivery: Delivery, _ failure: Failure, _ asked: Duration?, _ isStale: @Sendable () -> Bool) async -> Result {
+        let now = WallClock.nowMs()
+        window.note(delivery.id, failed: true)
+        // When most fail, it is what they depend on that fails. Those that fail now are counted before the first of them is written.
+        if !window.isOutage {
+            guard await control.wait(configuration.verdictDelay, isStale) else { return .abandoned }
+        }
+        if window.isOutage { return .outage(failure) }
+        guard let topic = retries.topic(afterAttempt: delivery.attempt) else { return await giveUp(delivery, failure, isStale) }
+        noteRetry(delivery, failure)
+        let delay = asked ?? configuration.delay(beforeAttempt: delivery.attempt + 1) ?? configuration.retryDelays.last ?? .zero
+        let dueMs = now + delay.components.seconds * 1000 + delay.components.attoseconds / 1_000_000_000_000_000
+        switch await handover.postpone(letter(delivery, failure), to: topic, dueMs: dueMs, isStale) {
+        case .done: return .finished
+        case .abandoned: return .abandoned
+        case .refused(let failure), .fatal(let failure): return .fatal(failure)
         }
     }
 
     private func giveUp(
-        _ message: KafkaMessage, _ failure: Failure, _ attempts: Int, _ firstFailureMs: Int64?, _ isStale: @Sendable () -> Bool
+        _ delivery: Delivery, _ failure: Failure, tellsHandler: Bool = true, _ isStale: @Sendable () -> Bool
     ) async -> Result {
-        let now = WallClock.nowMs()
-        let letter = DeadLetter(
-            message: message, failure: failure, attempts: attempts, firstFailureMs: firstFailureMs ?? now, lastFailureMs: now)
-        switch await burial.perform([letter], isStale) {
+        // Its partition has gone: whoever has it now decides.
+        if isStale() { return .abandoned }
+        switch await handover.bury([letter(delivery, failure)], tellsHandler: tellsHandler, isStale) {
         case .done: break
         case .abandoned: return .abandoned
-        case .fatal(let failure): return .fatal(failure)
+        case .refused(let failure), .fatal(let failure): return .fatal(failure)
         }
         metrics.count(.deadLetter)
         return .finished
     }
 
-    private func metadata(_ message: KafkaMessage, _ failure: Failure, _ attempt: Int) -> Logger.Metadata {
+    private func letter(_ delivery: Delivery, _ failure: Failure) -> DeadLetter {
+        let now = WallClock.nowMs()
+        return DeadLetter(
+            message: delivery.message, failure: failure, attempts: delivery.attempt, firstFailureMs: delivery.firstFailure?.ms ?? now,
+            lastFailureMs: now)
+    }
+
+    private func noteRetry(_ delivery: Delivery, _ failure: Failure) {
+        metrics.count(.retry)
+        logger.warning("message failed", metadata: metadata(delivery, failure))
+    }
+
+    private func metadata(_ delivery: Delivery, _ failure: Failure) -> Logger.Metadata {
         Logger.Metadata([
-            .kafkaTopic: "\(message.topic)", .kafkaPartition: "\(message.partition)", .kafkaOffset: "\(message.offset)", .attempt: "\(attempt)",
-            .errorClass: "\(failure.label)", .error: "\(failure.message)",
+            .kafkaTopic: "\(delivery.message.topic)", .kafkaPartition: "\(delivery.message.partition)",
+            .kafkaOffset: "\(delivery.message.offset)", .attempt: "\(delivery.attempt)", .errorClass: "\(failure.label)",
+            .error: "\(failure.message)",
         ])
+    }
+}
+
+/// The ladder of a group's retry topics.
+struct RetryTopics: Sendable {
+    /// In the order of the attempts.
+    let names: [String]
+
+    var isEmpty: Bool { names.isEmpty }
+
+    /// Where a message goes whose n-th attempt failed; nil when that was the last.
+    func topic(afterAttempt attempt: Int) -> String? {
+        names.indices.contains(attempt - 1) ? names[attempt - 1] : nil
     }
 }

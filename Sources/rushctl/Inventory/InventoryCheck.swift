@@ -6,7 +6,7 @@ import RedisClient
 import Settings
 import Topics
 
-/// Checks the invariants of ARCHITECTURE.md that exist so far: 1 to 4.
+/// Checks the invariants of ARCHITECTURE.md.
 struct InventoryCheck {
     /// Of a booking, what must be equal everywhere.
     struct Row: Equatable, Sendable {
@@ -17,39 +17,51 @@ struct InventoryCheck {
         var zone: ZoneID
         var user: UserID
         var seats: Set<SeatID>
+        var expiresAtMs: Int64
+        var payment: PaymentID?
+        var paymentState: Booking.PaymentState?
+        var declines: Int64
+        var reason: BookingReason?
     }
 
     static func run(settings: Settings, wait: Duration) async throws -> InventoryReport {
         try await Connections.database(settings) { database in
             try await Connections.redis(settings) { redis in
                 let kafka = Connections.kafka(settings)
-                let atRest = try await waitForRest(redis, kafka, wait)
+                let atRest = try await waitForRest(redis, database, kafka, wait)
                 var first = try await RedisInventory.read(redis)
                 // A scan is no snapshot. What moved meanwhile is left out, unless all is at rest.
                 let second = atRest ? first : try await RedisInventory.read(redis)
                 let moving = Set(first.zones.filter { second.zones[$0.key]?.counts.version != $0.value.counts.version }.map(\.key))
                 first.zones = first.zones.filter { !moving.contains($0.key) }
                 var invariants = [zones(first), usersAndSeats(first, moving), holds(first, moving)]
-                invariants.append(try await stores(first, database, kafka, atRest: atRest))
+                let reports = try await PostgresInventory.read(database)
+                invariants.append(try await stores(first, reports, kafka, atRest: atRest))
+                let books = try await GatewayBooks.read(settings)
+                invariants.append(try await MoneyCheck(reports: reports, money: .read(database), books: books).check(kafka, atRest: atRest))
                 return InventoryReport(ok: invariants.allSatisfy(\.ok), atRest: atRest, invariants: invariants)
             }
         }
     }
 
-    private static func waitForRest(_ redis: RedisClient, _ kafka: String, _ wait: Duration) async throws -> Bool {
+    private static func waitForRest(_ redis: RedisClient, _ database: PostgresClient, _ kafka: String, _ wait: Duration) async throws -> Bool {
         let deadline = ContinuousClock.now + wait
         while true {
-            if try await isAtRest(redis, kafka) { return true }
+            if try await isAtRest(redis, database, kafka) { return true }
             if ContinuousClock.now >= deadline { return false }
             try await Task.sleep(for: .milliseconds(200))
         }
     }
 
-    /// Nothing in the outbox, nothing before the projection, nothing commanded and not done.
-    private static func isAtRest(_ redis: RedisClient, _ kafka: String) async throws -> Bool {
+    /// Nothing in the outbox, nothing before the projection, nothing commanded and not done, no money on its way.
+    private static func isAtRest(_ redis: RedisClient, _ database: PostgresClient, _ kafka: String) async throws -> Bool {
         let outbox = try await redis.pipeline(Shard.all.map { RedisCommand("XLEN", Keys.outbox($0)) })
         if outbox.contains(where: { ($0.int ?? 0) > 0 }) { return false }
-        return try await Lag.total(bootstrapServers: kafka, [("inventory-sync", .bookingEvents), ("expiry", .bookingCommands)]) == 0
+        let read: [(group: String, topic: Topic)] =
+            [("inventory-sync", .bookingEvents), ("expiry", .bookingCommands), ("payment", .paymentCommands)]
+            + Topic.retries(of: "payment").map { ("payment", $0) }
+        guard try await Lag.total(bootstrapServers: kafka, read) == 0 else { return false }
+        return try await MoneyInventory.isAtRest(database)
     }
 
     private static func zones(_ inventory: RedisInventory) -> InventoryReport.Invariant {
@@ -116,7 +128,7 @@ struct InventoryCheck {
     }
 
     private static func stores(
-        _ inventory: RedisInventory, _ database: PostgresClient, _ kafka: String, atRest: Bool
+        _ inventory: RedisInventory, _ reports: PostgresInventory, _ kafka: String, atRest: Bool
     ) async throws -> InventoryReport.Invariant {
         var invariant = InventoryReport.Invariant(4, "Redis = PostgreSQL = fold of the topics")
         guard atRest else {
@@ -124,7 +136,6 @@ struct InventoryCheck {
             return invariant
         }
         let fold = try await TopicFold.read(bootstrapServers: kafka)
-        let reports = try await PostgresInventory.read(database)
         for (id, booking) in fold.bookings {
             invariant.checked += 1
             if let row = reports.bookings[id] {
@@ -161,6 +172,7 @@ extension InventoryCheck.Row {
     init(_ booking: Booking) {
         self.init(
             status: booking.status, version: booking.version, quantity: booking.quantity, totalMinor: booking.totalMinor, zone: booking.zone,
-            user: booking.user, seats: Set(booking.seats))
+            user: booking.user, seats: Set(booking.seats), expiresAtMs: booking.expiresAt.ms, payment: booking.payment,
+            paymentState: booking.paymentState, declines: booking.declines, reason: booking.reason)
     }
 }

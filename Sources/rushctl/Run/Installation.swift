@@ -1,3 +1,4 @@
+import Authentication
 import BookingEngine
 import Foundation
 import KafkaClient
@@ -8,7 +9,7 @@ import Topics
 
 /// A whole local installation: services, schema, topics, catalogue, ingress and workers.
 struct Installation {
-    static let workers = ["inventory-sync", "expiry"]
+    static let workers = ["inventory-sync", "expiry", "payment"]
 
     let stack: LocalStack
     let settings: Settings
@@ -20,6 +21,7 @@ struct Installation {
         settings = Settings([
             "DATABASE_URL": stack.endpoints.databaseURL, "REDIS_URL": stack.endpoints.redisURL,
             "KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafkaBootstrapServers, "JWT_SECRET": stack.endpoints.jwtSecret,
+            "PAYMENT_GATEWAY_URL": stack.endpoints.paymentGatewayURL, "PAYMENT_GATEWAY_KEY": stack.endpoints.paymentGatewayKey,
         ])
         self.say = say
     }
@@ -33,7 +35,7 @@ struct Installation {
     /// - Returns: what the catalogue's ids are.
     func start(_ catalogue: SeedFile) async throws -> Seeder.Report {
         try await stack.requireFreePorts(workers: Self.workers)
-        say("starting Redis, PostgreSQL and the broker")
+        say("starting Redis, PostgreSQL, the broker and the payment simulator")
         try await stack.startServices()
         let made = try await Connections.database(settings) { try await Migrator(database: $0).up() }
         say(made.isEmpty ? "schema up to date" : "schema: \(made.map(\.title).joined(separator: ", "))")
@@ -55,7 +57,7 @@ struct Installation {
     }
 
     /// A development token of a new user.
-    func token(lifetime: Duration = .seconds(86_400), age: Int64? = 30) async throws -> String {
-        try await Connections.tokens(settings).sign(Token.token(user: Token.newUser(), age: age, lifetime: lifetime))
+    func token(role: AccessToken.Role = .user, lifetime: Duration = .seconds(86_400), age: Int64? = 30) async throws -> String {
+        try await Connections.tokens(settings).sign(Token.token(user: Token.newUser(), role: role, age: age, lifetime: lifetime))
     }
 }

@@ -7,9 +7,10 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs a whole installation on this machine until Ctrl-C.",
         discussion: """
-            Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL or DATABASE_URL name them.
-            With --once it brings everything up on free ports in a folder of its own, takes two bookings through their life over HTTP, checks the
-            inventory, takes everything down and exits with 0 or 1.
+            Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL or
+            PAYMENT_GATEWAY_URL name them.
+            With --once it brings everything up on free ports in a folder of its own, takes bookings through their life over HTTP (paid and
+            confirmed, cancelled, expired, refunded), checks the inventory, takes everything down and exits with 0 or 1.
             """)
 
     @Option(help: "Folder for data, logs and secrets; .run in the repository when absent.")
@@ -95,7 +96,8 @@ struct Run: AsyncParsableCommand {
               TOKEN=\(token)
 
               curl -s \(url)/api/v1/events
-              curl -s -X POST \(url)/api/v1/bookings/reserve -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d '\(body)'
+              BOOKING=$(curl -s -X POST \(url)/api/v1/bookings/reserve -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d '\(body)' | sed 's/.*"booking_id":"\\([^"]*\\)".*/\\1/'); echo "$BOOKING"
+              curl -s -X POST \(url)/api/v1/payments -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d "{\\"booking_id\\":\\"$BOOKING\\",\\"method\\":\\"card\\",\\"payment_token\\":\\"pm_card_visa\\"}"
               curl -s \(url)/api/v1/bookings -H "Authorization: Bearer $TOKEN"
 
             Logs are in \(installation.stack.configuration.directory)/logs. Ctrl-C stops everything.

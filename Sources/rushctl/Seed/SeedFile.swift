@@ -31,6 +31,8 @@ struct SeedFile: Codable, Sendable {
         var maxTicketsPerUser: Int?
         /// Years; 0 when absent.
         var minAge: Int?
+        /// Whether a booking may be held for a day for a bank transfer; false when absent.
+        var allowsBankTransfer: Bool?
         /// Seconds from the first load to the opening of the sale; negative for the past, which is also the default.
         var saleOpensIn: Int?
         var shows: [Show]

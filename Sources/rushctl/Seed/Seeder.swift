@@ -66,14 +66,17 @@ struct Seeder: Sendable {
         let eventID: EventID = SeedFile.id("event", event.slug)
         _ = try connection.query(
             """
-            INSERT INTO events (id, tenant_id, category_id, venue_id, slug, title, description, status, min_age, max_tickets_per_user, sale_opens_at)
-            VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5, $6, $7, 'published', $8::int, $9::int, now() + make_interval(secs => $10::double precision))
+            INSERT INTO events (id, tenant_id, category_id, venue_id, slug, title, description, status, min_age, max_tickets_per_user,
+                                allows_bank_transfer, sale_opens_at)
+            VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5, $6, $7, 'published', $8::int, $9::int, $10::boolean,
+                    now() + make_interval(secs => $11::double precision))
             ON CONFLICT DO NOTHING
             """,
             [
                 .text(eventID.description), .text(tenant.description), file.category.map { .text(category($0)) } ?? .null,
                 file.venue.map { .text(venue($0, tenant)) } ?? .null, .text(event.slug), .text(event.title), .text(event.description ?? ""),
-                .int(Int64(event.minAge ?? 0)), .int(Int64(event.maxTicketsPerUser ?? 4)), .text(String(event.saleOpensIn ?? -3600)),
+                .int(Int64(event.minAge ?? 0)), .int(Int64(event.maxTicketsPerUser ?? 4)), .bool(event.allowsBankTransfer ?? false),
+                .text(String(event.saleOpensIn ?? -3600)),
             ])
         for (index, show) in event.shows.enumerated() {
             let showID: ShowID = SeedFile.id("show", event.slug, String(index))
@@ -136,7 +139,7 @@ struct Seeder: Sendable {
         let eventID: EventID = SeedFile.id("event", event.slug)
         let zones = try await database.query(
             """
-            SELECT z.id, z.show_id, z.name, z.capacity, z.price_minor, z.currency, e.max_tickets_per_user, e.min_age,
+            SELECT z.id, z.show_id, z.name, z.capacity, z.price_minor, z.currency, e.max_tickets_per_user, e.min_age, e.allows_bank_transfer,
                    (extract(epoch FROM e.sale_opens_at) * 1000)::bigint AS opens, (extract(epoch FROM s.sale_closes_at) * 1000)::bigint AS closes,
                    (extract(epoch FROM s.ends_at) * 1000)::bigint AS ends
             FROM seat_zones z JOIN shows s ON s.id = z.show_id JOIN events e ON e.id = z.event_id
@@ -152,7 +155,8 @@ struct Seeder: Sendable {
                 zone: zoneID, event: eventID, show: showID, tenant: tenant, capacity: try row.int64("capacity"),
                 priceMinor: try row.int64("price_minor"), currency: try row.string("currency"), maximumPerUser: try row.int64("max_tickets_per_user"),
                 saleOpens: Timestamp(ms: try row.int64("opens")), saleCloses: Timestamp(ms: try row.int64("closes")),
-                showEnds: Timestamp(ms: try row.int64("ends")), minimumAge: try row.int64("min_age"), seats: seatIDs)
+                showEnds: Timestamp(ms: try row.int64("ends")), minimumAge: try row.int64("min_age"),
+                allowsBankTransfer: try row.bool("allows_bank_transfer"), seats: seatIDs)
             guard case .set(let available) = try await engine.setZone(settings) else {
                 throw SeedError("the stock of zone \(zoneID) in Redis does not fit the catalogue")
             }

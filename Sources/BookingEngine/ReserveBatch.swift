@@ -1,0 +1,124 @@
+import Domain
+import LuaScripts
+import RedisClient
+
+/// One reserve on its way to `reserve.lua`, encoded on its caller's thread.
+struct PendingReserve: Sendable {
+    /// What the reserves of one call have in common.
+    struct Place: Hashable, Sendable {
+        let event: EventID
+        let show: ShowID
+        let zone: ZoneID
+    }
+
+    let place: Place
+    let booking: BookingID
+    /// W3C traceparent, or empty.
+    let trace: String
+    let then: @Sendable (BookingEngine.ReserveResult) -> Void
+    fileprivate let keys: RedisArguments
+    fileprivate let arguments: RedisArguments
+
+    init(
+        _ request: ReserveRequest, _ context: BookingEngine.ReserveContext, booking: BookingID,
+        then: @escaping @Sendable (BookingEngine.ReserveResult) -> Void
+    ) {
+        let shard = Shard(of: request.event)
+        place = Place(event: request.event, show: request.show, zone: request.zone)
+        self.booking = booking
+        trace = context.trace
+        self.then = then
+        var keys = RedisArguments(reserving: 128)
+        keys.append(Keys.user(context.user, shard))
+        keys.append(Keys.hold(booking, shard))
+        self.keys = keys
+        let fragment = Self.fragment(request, context, booking)
+        var arguments = RedisArguments(reserving: fragment.count + 320 + request.seats.count * 43)
+        arguments.append(booking.description)
+        arguments.append(request.quantity)
+        arguments.append(context.bodyHash)
+        arguments.append(fragment)
+        arguments.append(trace)
+        arguments.append(context.age.map { .int($0) } ?? .string(""))
+        arguments.append(context.idempotencyKey)
+        arguments.append(Int64(request.seats.count))
+        for seat in request.seats { arguments.append(seat.description) }
+        self.arguments = arguments
+    }
+
+    /// The members of the booking's JSON that never change.
+    private static func fragment(_ request: ReserveRequest, _ context: BookingEngine.ReserveContext, _ booking: BookingID) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.member("booking_id", booking)
+        writer.member("event_id", request.event)
+        writer.member("show_id", request.show)
+        writer.member("zone_id", request.zone)
+        writer.member("user_id", context.user)
+        writer.member("quantity", request.quantity)
+        if !request.seats.isEmpty {
+            writer.key("seat_ids")
+            writer.array { for seat in request.seats { $0.string(seat.description) } }
+        }
+        writer.member("idempotency_key", context.idempotencyKey)
+        writer.member("body_hash", context.bodyHash)
+        return writer.bytes
+    }
+}
+
+/// Reserves of one zone that go to Redis in one call, in the order in which they came.
+struct ReserveBatch: Sendable {
+    static let script = LuaScript.reserve
+
+    let place: PendingReserve.Place
+    private(set) var reserves: [(booking: BookingID, trace: String, then: @Sendable (BookingEngine.ReserveResult) -> Void)] = []
+    private var keys = RedisArguments()
+    private var arguments = RedisArguments()
+
+    init(_ first: PendingReserve) {
+        place = first.place
+        append(first)
+    }
+
+    /// Adds a reserve of the same place.
+    mutating func append(_ reserve: PendingReserve) {
+        keys.append(contentsOf: reserve.keys)
+        arguments.append(contentsOf: reserve.arguments)
+        reserves.append((reserve.booking, reserve.trace, reserve.then))
+    }
+
+    /// The call of `reserve.lua`; made twice it says the same again.
+    func command(_ limits: ReserveLimits) -> RedisCommand {
+        let shard = Shard(of: place.event)
+        var sharedKeys = RedisArguments(reserving: 320)
+        for key in [
+            Keys.zone(place.zone, shard), Keys.due(shard), Keys.outbox(shard), Keys.seats(place.zone, shard), Keys.seatNumbers(place.zone, shard),
+            Keys.epoch(shard),
+        ] { sharedKeys.append(key) }
+        var shared = RedisArguments(reserving: 224)
+        shared.append(place.event.description)
+        shared.append(place.show.description)
+        shared.append(limits.ratePerMinute)
+        shared.append(limits.burst)
+        shared.append(limits.outboxLimit)
+        shared.append(limits.idempotencyKept.inMilliseconds)
+        shared.append(limits.hold.inMilliseconds)
+        return Self.script.command(keys: [sharedKeys, keys], arguments: [shared, arguments])
+    }
+
+    /// Tells every caller what became of its reserve.
+    func answer(_ result: Result<RedisReply, RedisError>) {
+        switch result {
+        case .success(let reply):
+            guard let replies = reply.elements, replies.count == reserves.count else {
+                for reserve in reserves { reserve.then(.failure(.unexpected("reserve", reply))) }
+                return
+            }
+            let shard = Shard(of: place.event)
+            for (reserve, reply) in zip(reserves, replies) {
+                reserve.then(ReserveOutcome.read(reply, booking: reserve.booking, shard: shard, trace: reserve.trace))
+            }
+        case .failure(let error):
+            for reserve in reserves { reserve.then(.failure(.redis("reserve", error))) }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// The CloudEvents types of the messages on the topics (SPEC, section 4).
+public enum MessageType: String, Sendable, CaseIterable {
+    case bookingCreated = "booking.created.v1"
+    /// The status stays; the due time, the payment or the reason changed.
+    case bookingUpdated = "booking.updated.v1"
+    case bookingConfirmed = "booking.confirmed.v1"
+    case bookingCancelled = "booking.cancelled.v1"
+    case bookingExpired = "booking.expired.v1"
+    case bookingRefunded = "booking.refunded.v1"
+    case bookingCancel = "booking.cancel.v1"
+
+    case paymentCharge = "payment.charge.v1"
+    /// A payment whose next step is due, by the clock.
+    case paymentAdvance = "payment.advance.v1"
+    /// The gateway has news of a payment; the ingress checked the signature.
+    case paymentWebhook = "payment.webhook.v1"
+    case paymentRefund = "payment.refund.v1"
+    case paymentDecideRefund = "payment.decide_refund.v1"
+    /// Every booking of a cancelled event is to be refunded.
+    case paymentRefundEvent = "payment.refund_event.v1"
+
+    case paymentProcessing = "payment.processing.v1"
+    case paymentSuccess = "payment.success.v1"
+    case paymentFailed = "payment.failed.v1"
+    case paymentRefunded = "payment.refunded.v1"
+
+    case operationFinished = "operation.finished.v1"
+}

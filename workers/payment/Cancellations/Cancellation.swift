@@ -1,0 +1,37 @@
+import Domain
+import PostgresClient
+
+/// A cancelled event on its way through the queue, as its row says.
+struct Cancellation: Equatable, Sendable {
+    let event: EventID
+    let tenant: TenantID
+    let operation: OperationID
+    /// Who cancelled it.
+    let user: UserID
+    let isDone: Bool
+    /// Up to where this pass through the event's bookings has come; nil at its beginning.
+    var lastBooking: BookingID?
+
+    init(_ row: PostgresRow) throws {
+        event = try row.identifier("event_id")
+        tenant = try row.identifier("tenant_id")
+        operation = try row.identifier("operation_id")
+        user = try row.identifier("requested_by")
+        isDone = try row.string("status") == "done"
+        lastBooking = try row.optionalString("last_booking").flatMap { BookingID($0) }
+    }
+
+    /// The operation when everything is given back.
+    var finishedOperation: Operation {
+        Operation(id: operation, user: user, type: "event.cancel", resource: "/api/v1/events/\(event)").finished(error: nil)
+    }
+}
+
+/// What a pass finds of a booking in PostgreSQL, which may be behind.
+struct ReportedBooking: Sendable {
+    let id: BookingID
+    let user: UserID
+    let payment: PaymentID?
+    /// Whether its money is on its way back or there.
+    let hasRefund: Bool
+}
