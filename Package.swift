@@ -163,6 +163,11 @@ let package = Package(
         .testTarget(name: "AuthenticationTests", dependencies: ["Authentication", "Domain", jwt], swiftSettings: strict),
         .testTarget(name: "RedisClientTests", dependencies: ["RedisClient", log, lifecycle], swiftSettings: strict),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", log, lifecycle], swiftSettings: strict),
+        .target(name: "HTTPTestSupport", path: "Tests/HTTPTestSupport", swiftSettings: strict),
+        .testTarget(name: "CurlClientTests", dependencies: ["CurlClient", "HTTPTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "PaymentGatewayTests", dependencies: ["PaymentGateway", "PaymentSimulator", "CurlClient", "HTTPTestSupport", "Domain", log],
+            swiftSettings: strict),
         .target(name: "KafkaTestSupport", dependencies: ["KafkaClient", "CRdkafka", log], path: "Tests/KafkaTestSupport", swiftSettings: strict),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "CRdkafka", "KafkaTestSupport", log], swiftSettings: strict),
         .testTarget(name: "ConformanceTests", dependencies: ["KafkaClient", "KafkaTestSupport", log], swiftSettings: strict),

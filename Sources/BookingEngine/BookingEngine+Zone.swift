@@ -70,7 +70,7 @@ extension BookingEngine {
         ]
         let arguments: [RedisArgument] =
             [.int(settings.capacity), .int(Int64(fields.count))] + fields + settings.seats.map { .string($0.description) }
-        let reply = try await evaluate(
+        let reply = try await ask(
             LuaScript.setZone,
             RedisScriptCall(
                 keys: [
@@ -90,7 +90,7 @@ extension BookingEngine {
     public func takeToken(endpoint: String, who: String, perMinute: Int64, burst: Int64) async throws(EngineError) -> (
         allowed: Bool, tokensLeft: Int64, retryAfterMs: Int64
     ) {
-        let reply = try await evaluate(
+        let reply = try await ask(
             LuaScript.takeToken, RedisScriptCall(keys: [Keys.rate(endpoint, who)], arguments: [.int(perMinute), .int(burst)]))
         let numbers = (reply.elements ?? []).compactMap(\.int)
         guard numbers.count == 3 else { throw .unexpected("take token", reply) }

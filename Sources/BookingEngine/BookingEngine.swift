@@ -47,21 +47,6 @@ public struct BookingEngine: Sendable {
     public func reserve(_ request: ReserveRequest, _ context: ReserveContext, booking: BookingID, then: @escaping @Sendable (ReserveResult) -> Void) {
         gatherer.add(PendingReserve(request, context, booking: booking, then: then))
     }
-
-    /// Runs a script; when the connection was lost before the reply, once more.
-    func evaluate(_ script: RedisScript, _ call: RedisScriptCall) async throws(EngineError) -> RedisReply {
-        do {
-            return try await redis.evaluate(script, keys: call.keys, arguments: call.arguments)
-        } catch let error where error.code == .connectionLost {
-            do {
-                return try await redis.evaluate(script, keys: call.keys, arguments: call.arguments)
-            } catch {
-                throw .redis(script.name, error)
-            }
-        } catch {
-            throw .redis(script.name, error)
-        }
-    }
 }
 
 extension Duration {

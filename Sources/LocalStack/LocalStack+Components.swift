@@ -74,10 +74,9 @@ extension LocalStack {
         let environment = try environment(for: .simulator)
         let port = endpoints.simulatorPort
         let arguments =
-            [
-                "--port", "\(port)", "--data", data, "--secret-key", endpoints.paymentGatewayKey, "--webhook-url",
-                "\(endpoints.baseURL)/api/v1/payments/webhook", "--webhook-secret", endpoints.paymentWebhookSecret,
-            ] + configuration.simulatorOptions
+            ["--port", "\(port)", "--data", data, "--secret-key", endpoints.paymentGatewayKey, "--webhook-secret", endpoints.paymentWebhookSecret]
+            + (configuration.simulatorWebhooks ? ["--webhook-url", "\(endpoints.baseURL)/api/v1/payments/webhook"] : [])
+            + configuration.simulatorOptions
         let probe = HTTPProbe(port: port, timeout: .seconds(2))
         try await start(
             Plan(

@@ -78,6 +78,8 @@ public struct LocalStackConfiguration: Sendable {
     /// `--sync` of the embedded broker. An outbox entry is deleted once the broker has acknowledged it, so the acknowledgement must outlive a power cut;
     /// one fsync serves all that wait, and it costs a reserve 3 µs.
     public var brokerSync = "always"
+    /// Whether the payment simulator sends webhooks to the first ingress.
+    public var simulatorWebhooks = true
     /// Further options of the payment simulator.
     public var simulatorOptions: [String] = []
     /// `HOLD_SECONDS`: how long a hold lasts.

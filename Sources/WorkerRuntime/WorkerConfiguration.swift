@@ -30,7 +30,8 @@ public struct WorkerConfiguration: Sendable {
     public var outageBackoff: ClosedRange<Duration> = .milliseconds(250) ... .seconds(5)
     /// How long a message that failed waits for others to fail too before it goes to a retry topic or to the DLQ; part of its pause. Default 200 ms.
     ///
-    /// So an outage that the handler does not recognise as one is seen before the first of many messages is written.
+    /// So an outage that the handler does not recognise as one is seen before the first of many messages is written; of messages that come more slowly
+    /// than ``minOutageFailures`` in this time, the first few go to the first retry topic.
     public var verdictDelay: Duration = .milliseconds(200)
     /// How many must fail, beside being more than half, before failures count as an outage and nothing goes to the DLQ. Default 5.
     public var minOutageFailures = 5

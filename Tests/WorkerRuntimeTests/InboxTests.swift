@@ -233,7 +233,7 @@ struct GathererTests {
     @Test func callsThatComeWhileOneIsOutGoTogether() async throws {
         let sizes = Mutex<[Int]>([])
         let gate = Down(isDown: true)
-        let gatherer = Gatherer<Int, Int>(limit: 100) { inputs in
+        let gatherer = Gatherer<Int, Int>(limits: .init(window: .zero, batch: 100, parallel: 1)) { inputs in
             sizes.withLock { $0.append(inputs.count) }
             while gate.isDown { try await Task.sleep(for: .milliseconds(1)) }
             return inputs.map { $0 * 2 }
@@ -253,7 +253,7 @@ struct GathererTests {
 
     @Test func aStepThatFailsFailsAllItsCallsAndTheNextGoesOn() async throws {
         let fails = Down(isDown: true)
-        let gatherer = Gatherer<Int, Int>(limit: 10) { inputs in
+        let gatherer = Gatherer<Int, Int>(limits: .init(window: .zero, batch: 10, parallel: 1)) { inputs in
             if fails.isDown { throw Failure(.outage, label: "away", message: "no") }
             return inputs
         }

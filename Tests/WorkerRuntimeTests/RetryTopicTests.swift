@@ -165,13 +165,14 @@ struct RetryTopicTests {
         let producer = try cluster.producer()
         let away = Down(isDown: true)
         let seen = Seen()
-        let running = try RunningWorker.payments(cluster, producer) { delivery in
+        for result in await producer.send((0..<200).map { command("m\($0)") }) { _ = try result.get() }
+        // Long enough for a machine that is busy with other things.
+        let running = try RunningWorker.payments(cluster, producer, { $0.verdictDelay = .seconds(2) }) { delivery in
             // An outage that the handler does not recognise as one.
             if away.isDown { throw Failure(.retry, label: "other", message: "500") }
             seen.add(delivery)
             return .done()
         }
-        for result in await producer.send((0..<200).map { command("m\($0)") }) { _ = try result.get() }
         #expect(await eventually(.seconds(20)) { running.worker.status.phase == .paused })
         #expect(running.metric("worker_paused{worker=\"payment\"}") == 1)
         #expect(running.worker.status.pause?.failure.label == "other")

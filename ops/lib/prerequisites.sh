@@ -5,7 +5,7 @@ readonly minimum_swift="6.3"
 readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev libcurl4-openssl-dev kcat curl ca-certificates)
 # What only the tests need: the lag checker that reads the broker's groups, and Python for the other Kafka clients.
 readonly test_packages=(burrow python3-venv)
-readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libcurl4-openssl-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
+readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 

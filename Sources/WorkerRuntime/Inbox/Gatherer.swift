@@ -1,68 +1,88 @@
 import Synchronization
 
-/// Turns calls that come at the same time into one: what gathers while a call is out goes together in the next.
+/// Gathers what many callers want at the same time into batches: while some are under way, what comes waits for the next.
 ///
-/// At low load each call goes at once; under load batches grow by themselves, without a timer.
-public final class Gatherer<Input: Sendable, Output: Sendable>: Sendable {
-    /// Does many calls in one step. Returns one result an input, in their order.
-    public typealias Perform = @Sendable ([Input]) async throws -> [Output]
+/// A batch that fails for the sake of one item is done again item by item, so that each caller gets its own answer.
+public final class Gatherer<Item: Sendable, Answer: Sendable>: Sendable {
+    /// The bounds of a gatherer.
+    public struct Limits: Sendable {
+        /// How long the first item of an idle time waits for company.
+        public var window: Duration
+        /// Items in one batch.
+        public var batch: Int
+        /// Batches under way at the same time.
+        public var parallel: Int
 
-    private struct State {
-        var waiting: [(input: Input, continuation: CheckedContinuation<Output, any Error>)] = []
-        var out = 0
-    }
-
-    /// The most inputs of one step.
-    private let limit: Int
-    /// How many steps may be under way at a time.
-    private let lanes: Int
-    private let perform: Perform
-    private let state = Mutex(State())
-
-    /// - Parameters:
-    ///   - limit: the most inputs of one step.
-    ///   - lanes: how many steps may be under way at a time; more make batches smaller.
-    public init(limit: Int, lanes: Int = 1, perform: @escaping Perform) {
-        self.limit = limit
-        self.lanes = lanes
-        self.perform = perform
-    }
-
-    /// Adds an input to the next step and waits for its result.
-    /// - Throws: what the step threw; it then holds for all inputs of that step.
-    public func callAsFunction(_ input: Input) async throws -> Output {
-        try await withCheckedThrowingContinuation { continuation in
-            let mayStart = state.withLock { state in
-                state.waiting.append((input, continuation))
-                guard state.out < lanes else { return false }
-                state.out += 1
-                return true
-            }
-            // A task of its own: the caller's cancellation must not take the others' step with it.
-            if mayStart { Task.detached { await self.work() } }
+        public init(window: Duration = .milliseconds(2), batch: Int = 256, parallel: Int = 2) {
+            self.window = window
+            self.batch = batch
+            self.parallel = parallel
         }
     }
 
+    private struct Waiting: Sendable {
+        let item: Item
+        let continuation: UnsafeContinuation<Result<Answer, any Error>, Never>
+    }
+
+    private struct State {
+        var waiting: [Waiting] = []
+        var running = 0
+    }
+
+    private let limits: Limits
+    private let perform: @Sendable ([Item]) async throws -> [Answer]
+    private let state = Mutex(State())
+
+    /// - Parameter perform: does a batch, all or nothing, and answers in its order.
+    public init(limits: Limits = Limits(), perform: @escaping @Sendable ([Item]) async throws -> [Answer]) {
+        self.limits = limits
+        self.perform = perform
+    }
+
+    /// Has one item done, with whatever else is waiting.
+    public func callAsFunction(_ item: Item) async throws -> Answer {
+        let result = await withUnsafeContinuation { continuation in
+            let mustStart = state.withLock { state in
+                state.waiting.append(Waiting(item: item, continuation: continuation))
+                guard state.running < limits.parallel else { return false }
+                state.running += 1
+                return true
+            }
+            // Not the caller's child: it works for others too, and ends when nobody waits.
+            if mustStart { Task { await work() } }
+        }
+        return try result.get()
+    }
+
     private func work() async {
-        // Those that were woken together come together.
-        await Task.yield()
+        try? await Task.sleep(for: limits.window)
         while true {
-            let batch = state.withLock { state in
-                let batch = Array(state.waiting.prefix(limit))
+            let batch = state.withLock { state -> [Waiting] in
+                let batch = Array(state.waiting.prefix(limits.batch))
                 state.waiting.removeFirst(batch.count)
-                if batch.isEmpty { state.out -= 1 }
+                if batch.isEmpty { state.running -= 1 }
                 return batch
             }
             if batch.isEmpty { return }
-            do {
-                let outputs = try await perform(batch.map(\.input))
-                guard outputs.count == batch.count else {
-                    throw Failure(.fatal, label: "gatherer", message: "a step gave \(outputs.count) results for \(batch.count) inputs")
-                }
-                for (entry, output) in zip(batch, outputs) { entry.continuation.resume(returning: output) }
-            } catch {
-                for entry in batch { entry.continuation.resume(throwing: error) }
+            await run(batch)
+        }
+    }
+
+    private func run(_ batch: [Waiting]) async {
+        do {
+            let answers = try await perform(batch.map(\.item))
+            guard answers.count == batch.count else {
+                throw Failure(.fatal, label: "gatherer", message: "a batch of \(batch.count) has \(answers.count) answers")
             }
+            for (waiting, answer) in zip(batch, answers) { waiting.continuation.resume(returning: .success(answer)) }
+        } catch {
+            // Where a dependency is away nobody is to blame, and asking one by one would only take longer.
+            guard batch.count > 1, Failure(error).disposition != .outage else {
+                for waiting in batch { waiting.continuation.resume(returning: .failure(error)) }
+                return
+            }
+            for waiting in batch { await run([waiting]) }
         }
     }
 }

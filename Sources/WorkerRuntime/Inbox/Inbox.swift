@@ -6,9 +6,6 @@ public import PostgresClient
 /// A handler writes the row with ``record(_:group:_:)`` in its last transaction. From then on the runtime does not call it for that message again: it sends
 /// what follows, once more if need be with the same ids, and commits the source offset after the acknowledgements.
 public struct Inbox: Sendable {
-    /// The most messages looked up with one query.
-    private static let batch = 500
-
     /// One message that is dealt with.
     public struct Entry: Sendable {
         /// ``Delivery/id``.
@@ -27,7 +24,7 @@ public struct Inbox: Sendable {
     private let lookUp: Gatherer<String, [OutgoingMessage]?>
 
     public init(database: PostgresClient, group: String) {
-        lookUp = Gatherer(limit: Self.batch) { ids in
+        lookUp = Gatherer { ids in
             let rows = try await database.query(
                 "SELECT message_id, derived::text AS derived FROM inbox WHERE consumer_group = $1 AND message_id = ANY($2::text[])",
                 [.text(group), .textArray(ids)])

@@ -16,6 +16,8 @@ final class FailureWindow: Sendable {
     private let minFailures: Int
     private let horizon: Duration
     private let latest = Mutex<[Entry]>([])
+    /// When it was last found to be an outage.
+    private let lastOutage = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameter longestBackoff: the longest pause in an outage, in which one message at a time is tried: all that it takes to see the outage still
     ///   must be within sight.
@@ -37,10 +39,17 @@ final class FailureWindow: Sendable {
     /// Whether most of the latest messages failed, and enough of them.
     var isOutage: Bool {
         let now = ContinuousClock.now
-        return latest.withLock { latest in
+        let isOutage = latest.withLock { latest in
             latest.removeAll { now - $0.at > horizon }
             let failures = latest.count { $0.isFailure }
             return failures >= minFailures && failures * 2 > latest.count
         }
+        if isOutage { lastOutage.withLock { $0 = now } }
+        return isOutage
+    }
+
+    /// Whether it was found to be an outage at that moment or later, also when that is over by now.
+    func wasOutage(since start: ContinuousClock.Instant) -> Bool {
+        isOutage || lastOutage.withLock { $0.map { $0 >= start } ?? false }
     }
 }

@@ -35,6 +35,19 @@ struct Installation {
     /// - Returns: what the catalogue's ids are.
     func start(_ catalogue: SeedFile) async throws -> Seeder.Report {
         try await stack.requireFreePorts(workers: Self.workers)
+        let report = try await prepare(catalogue)
+        for worker in Self.workers {
+            try await stack.startWorker(worker)
+            say("\(worker) is up")
+        }
+        try await stack.startIngress()
+        say("the ingress is up on \(stack.endpoints.baseURL)")
+        return report
+    }
+
+    /// Brings up what the product's processes stand on, and loads a catalogue.
+    /// - Returns: what the catalogue's ids are.
+    func prepare(_ catalogue: SeedFile) async throws -> Seeder.Report {
         say("starting Redis, PostgreSQL, the broker and the payment simulator")
         try await stack.startServices()
         let made = try await Connections.database(settings) { try await Migrator(database: $0).up() }
@@ -47,12 +60,6 @@ struct Installation {
             }
         }
         say("catalogue: \(report.events.count) events")
-        for worker in Self.workers {
-            try await stack.startWorker(worker)
-            say("\(worker) is up")
-        }
-        try await stack.startIngress()
-        say("the ingress is up on \(stack.endpoints.baseURL)")
         return report
     }
 

@@ -39,9 +39,8 @@ extension SagaConductor {
     /// - Returns: the saga after that, to be written.
     func end(_ saga: Saga, _ event: SagaEvent, _ fault: PaymentFault) async throws -> Saga {
         let refunded = fault == .paidTooLate ? saga.capturedMinor : saga.payment.refundedMinor
-        let payment = saga.payment.stepped(
+        var payment = saga.payment.stepped(
             to: fault.status, errorCode: fault.code, errorMessage: fault.message, refundedMinor: refunded, at: now())
-        let next = try saga.after(event, payment: payment)
         let reason: BookingReason? = fault == .paidTooLate ? .paidTooLate : nil
         let outcome = try await engine.endPayments([.init(payment: payment, reason: reason, trace: saga.trace)])[0].get()
         try checkpoint("after end_payment")
@@ -49,11 +48,18 @@ extension SagaConductor {
         case .ended(let entry, let declines, let status):
             publish([entry])
             try await releaseIfLast(saga, declines, status)
-        case .endedBefore(let declines, let status): try await releaseIfLast(saga, declines, status)
+        case .endedBefore(let declines, let status):
+            try await releaseIfLast(saga, declines, status)
+            // The first word stands: a run before this one may have ended it in another way and died before its rows said so.
+            if fault != .paidTooLate, let first = try await engine.payment(payment.id)?.payment, first.status == .failed || first.status == .timeout {
+                payment.status = first.status
+                payment.errorCode = first.errorCode
+                payment.errorMessage = first.errorMessage
+            }
         case .otherPayment: break
         case .missing: _ = try await reportedEnd(of: payment.booking)
         }
-        return next
+        return try saga.after(event, payment: payment)
     }
 
     /// Gives the hold back after the last decline that is allowed.

@@ -75,14 +75,18 @@ extension SagaConductor {
         guard let intent else { return nil }
         switch intent.status {
         case .succeeded: return try await taken(saga, intent)
-        case .canceled: return try await end(saga, .calledOff, now() >= saga.deadline ? .timedOut : .calledOff)
-        case .requiresPaymentMethod:
-            // Called off before it counts as declined, so that it can never be paid after all.
-            let fault = PaymentFault.declined(
-                code: intent.lastError?.declineCode ?? intent.lastError?.code, message: intent.lastError?.message)
-            return try await callOff(saga, intent.id, fault)
+        case .canceled:
+            // Called off by a run before this one, because it was declined.
+            if intent.lastError != nil { return try await end(saga, .declined, decline(intent)) }
+            return try await end(saga, .calledOff, now() >= saga.deadline ? .timedOut : .calledOff)
+        // Called off before it counts as declined, so that it can never be paid after all.
+        case .requiresPaymentMethod: return try await callOff(saga, intent.id, decline(intent))
         case .processing, .requiresAction, .requiresConfirmation: return nil
         }
+    }
+
+    private func decline(_ intent: Intent) -> PaymentFault {
+        .declined(code: intent.lastError?.declineCode ?? intent.lastError?.code, message: intent.lastError?.message)
     }
 
     /// Calls the intent off: it fails only when the gateway says that it cannot be paid any more.

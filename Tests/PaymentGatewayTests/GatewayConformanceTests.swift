@@ -4,7 +4,7 @@ import PaymentGateway
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
-struct ConformanceTests {
+struct GatewayConformanceTests {
     @Test func simulatorBehavesAsAGatewayDoes() async throws {
         let simulator = try await SimulatorProcess()
         try await GatewaySuite.run(simulator.configuration, .init(succeeds: "pm_card_visa", declined: "pm_card_chargeDeclined"))
