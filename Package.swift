@@ -174,7 +174,7 @@ let package = Package(
         .testTarget(name: "TopicsTests", dependencies: ["Topics", "Domain", "KafkaClient", "KafkaTestSupport", yams], swiftSettings: strict),
         .testTarget(
             name: "WorkerRuntimeTests",
-            dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "Telemetry", log, lifecycle],
+            dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Telemetry", log, lifecycle],
             swiftSettings: strict),
         .testTarget(
             name: "PaymentWorkerTests",

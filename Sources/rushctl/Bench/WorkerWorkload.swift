@@ -31,7 +31,8 @@ struct WorkerWorkload: Sendable {
         do {
             let result = try await Connections.redis(installation.settings) { redis in
                 guard let id = EventID(event.eventID) else { throw Failure(description: "no event") }
-                return try await body(WorkerWorkload(event: event, shard: Shard(of: id), engine: BookingEngine(redis: redis), producer: producer, redis: redis))
+                return try await body(
+                    WorkerWorkload(event: event, shard: Shard(of: id), engine: BookingEngine(redis: redis), producer: producer, redis: redis))
             }
             await producer.shutdown(flush: .seconds(10))
             return result
@@ -63,7 +64,7 @@ struct WorkerWorkload: Sendable {
     func beginPayments(_ bookings: ArraySlice<Booked>) async throws {
         let _: [Void] = try await inParallel(bookings.count) { number in
             let booked = bookings[bookings.startIndex + number]
-                let now = BookingEngine.wallClockMs()
+            let now = BookingEngine.wallClockMs()
             let outcome = try await engine.beginPayment(
                 .init(
                     payment: .make(nowMs: now, shard: shard), booking: booked.booking, shard: shard, user: booked.user, method: .card,
@@ -77,9 +78,10 @@ struct WorkerWorkload: Sendable {
     func acceptCancels(_ bookings: ArraySlice<Booked>) async throws {
         let _: [Void] = try await inParallel(bookings.count) { number in
             let booked = bookings[bookings.startIndex + number]
-                guard let booking = try await engine.booking(booked.booking) else { throw Failure(description: "a booking is not there") }
+            guard let booking = try await engine.booking(booked.booking) else { throw Failure(description: "a booking is not there") }
             let command = CancelCommand(
-                operation: .make(nowMs: BookingEngine.wallClockMs(), shard: shard), booking: booked.booking, user: booked.user, tenant: booking.tenant)
+                operation: .make(nowMs: BookingEngine.wallClockMs(), shard: shard), booking: booked.booking, user: booked.user, tenant: booking.tenant
+            )
             let outcome = try await engine.acceptCancel(command, shard: shard, idempotencyKey: nil, bodyHash: "", trace: "")
             guard case .accepted(_, let entry?) = outcome else { throw Failure(description: "a cancel came to \(outcome)") }
             return ((), [entry])

@@ -32,6 +32,6 @@ struct ReportedBooking: Sendable {
     let id: BookingID
     let user: UserID
     let payment: PaymentID?
-    /// Whether its money is on its way back or there.
+    /// Whether its money is on its way back or there, or the gateway refused for good, which only a person can help.
     let hasRefund: Bool
 }

@@ -14,7 +14,8 @@ struct CancellationStore: Sendable {
     func begin(_ command: EventCancellation) async throws -> Cancellation? {
         try await database.transaction { connection in
             let events = try connection.query(
-                "UPDATE events SET status = 'cancelled', updated_at = now() WHERE id = $1 RETURNING id", [.text(command.event.description)])
+                "UPDATE events SET status = 'cancelled', updated_at = now() WHERE id = $1 AND tenant_id = $2 RETURNING id",
+                [.text(command.event.description), .text(command.tenant.description)])
             if events.isEmpty { return nil }
             _ = try connection.query(
                 """
@@ -39,9 +40,12 @@ struct CancellationStore: Sendable {
     func bookings(of event: EventID, after last: BookingID?, limit: Int) async throws -> [ReportedBooking] {
         let rows = try await database.query(
             """
-            SELECT b.id, b.user_id, b.payment_id, r.id IS NOT NULL AS has_refund FROM bookings b
-            LEFT JOIN refunds r ON r.payment_id = b.payment_id AND r.status IN ('processing', 'succeeded')
-            WHERE b.event_id = $1 AND b.status IN ('reserved', 'confirmed') AND ($2::uuid IS NULL OR b.id > $2::uuid) ORDER BY b.id LIMIT $3
+            SELECT b.id, b.user_id, b.payment_id,
+                EXISTS (
+                    SELECT 1 FROM refunds r WHERE r.payment_id = b.payment_id
+                        AND (r.status IN ('processing', 'succeeded') OR (r.status = 'failed' AND r.cause = 'event_cancelled'))
+                ) AS has_refund
+            FROM bookings b WHERE b.event_id = $1 AND b.status IN ('reserved', 'confirmed') AND ($2::uuid IS NULL OR b.id > $2::uuid) ORDER BY b.id LIMIT $3
             """, [.text(event.description), PostgresValue(last?.description), .int(Int64(limit))])
         return try rows.map { row in
             ReportedBooking(

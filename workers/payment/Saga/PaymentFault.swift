@@ -17,7 +17,7 @@ enum PaymentFault: Equatable, Sendable {
     /// A word; the gateway's where it gave one.
     var code: String {
         switch self {
-        case .declined(let code, _): code ?? "declined"
+        case .declined(let code, _): code.map(Self.storable) ?? "declined"
         case .timedOut: "timeout"
         case .calledOff: "called_off"
         case .holdEnded: Self.holdEndedCode
@@ -28,7 +28,7 @@ enum PaymentFault: Equatable, Sendable {
     /// For people.
     var message: String {
         switch self {
-        case .declined(_, let message): message ?? "The payment was declined."
+        case .declined(_, let message): message.map(Self.storable) ?? "The payment was declined."
         case .timedOut: "The payment was not completed in time."
         case .calledOff: "The payment was called off at the gateway."
         case .holdEnded(let status): "The booking is \(status.rawValue) and not open for this payment; nothing was charged."
@@ -43,6 +43,11 @@ enum PaymentFault: Equatable, Sendable {
         case .paidTooLate: .refunded
         case .declined, .calledOff, .holdEnded: .failed
         }
+    }
+
+    /// A gateway's text without what PostgreSQL cannot hold, and no longer than anybody reads.
+    private static func storable(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.lazy.filter { $0.value != 0 }.prefix(500)))
     }
 
     private static let holdEndedCode = "hold_ended"

@@ -45,11 +45,17 @@ extension SagaConductor {
 
     /// reserved: lets the money move, or reads whether it has.
     func pay(_ saga: Saga, _ isFresh: Bool) async throws -> Saga? {
-        guard saga.payment.amountMinor > 0, let id = saga.intent else { return try captured(saga, minor: 0) }
-        if now() >= saga.deadline { return try await callOff(saga, id, .timedOut) }
-        if isFresh { return try await settle(saga, confirm(saga, id)) }
+        if saga.payment.amountMinor == 0 { return try captured(saga, minor: 0) }
+        guard let id = saga.intent else {
+            throw Failure(.deadLetter, label: "no_intent", message: "the payment's intent is not known, so nothing tells whether it was paid")
+        }
+        let isOver = now() >= saga.deadline
+        if isFresh, !isOver { return try await settle(saga, confirm(saga, id)) }
         let intent = try await gateway.intent(id)
         try checkpoint("after the intent was read")
+        // What has ended has ended so, however late that is read; only what is still open is called off.
+        if intent.status == .succeeded || intent.status == .canceled { return try await settle(saga, intent) }
+        if isOver { return try await callOff(saga, id, .timedOut) }
         guard intent.isUnconfirmed else { return try await settle(saga, intent) }
         // Time has passed since the hold was looked at: money is not to be taken only to be given back.
         switch try await hold(of: saga.payment) {
@@ -65,9 +71,17 @@ extension SagaConductor {
             logger.warning("the payment's token is gone; it will be called off", metadata: log(saga))
             return nil
         }
-        let intent = try await gateway.confirmIntent(id, paymentToken: token, idempotencyKey: "\(saga.payment.id)-confirm")
-        try checkpoint("after the intent was confirmed")
-        return intent
+        do {
+            let intent = try await gateway.confirmIntent(id, paymentToken: token, idempotencyKey: "\(saga.payment.id)-confirm")
+            try checkpoint("after the intent was confirmed")
+            return intent
+        } catch let error as GatewayError {
+            guard error.isFinalRefusal, !error.isFateUnknown else { throw error }
+            logger.warning("the gateway refused to confirm an intent", metadata: log(saga, error: "\(error)"))
+        }
+        // Read, since only that tells whether money moved; one without an error counts as declined by the refusal.
+        let intent = try await gateway.intent(id)
+        return intent.isUnconfirmed ? intent.refused() : intent
     }
 
     /// What follows from how the intent is.
@@ -140,6 +154,15 @@ extension SagaConductor {
 extension Intent {
     /// Whether it was never confirmed, so that no money can have moved.
     var isUnconfirmed: Bool { status == .requiresConfirmation || (status == .requiresPaymentMethod && lastError == nil) }
+}
+
+extension Intent {
+    /// The same, declined without a reason of the bank's.
+    fileprivate func refused() -> Intent {
+        Intent(
+            id: id, status: .requiresPaymentMethod, amountMinor: amountMinor, amountReceivedMinor: amountReceivedMinor, currency: currency,
+            metadata: metadata, lastError: .init(code: "declined", message: "The payment was declined."))
+    }
 }
 
 extension GatewayError {

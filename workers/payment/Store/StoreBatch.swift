@@ -21,15 +21,10 @@ struct StoreBatch: Sendable {
             switch job {
             case .open(let saga): opens[saga.payment.id] = saga
             case .write(let step):
-                if steps.updateValue(step, forKey: step.from.payment.id) == nil {
-                    writers.insert(index)
-                } else {
-                    // Two of one payment in one batch: neither is written now; both read again, and one comes first.
-                    steps[step.from.payment.id] = nil
-                    writers = writers.filter { other in
-                        if case .write(let earlier) = jobs[other] { earlier.from.payment.id != step.from.payment.id } else { true }
-                    }
-                }
+                // Of several of one payment the first comes first, and the others read again: were all to, they would meet again.
+                guard steps[step.from.payment.id] == nil else { continue }
+                steps[step.from.payment.id] = step
+                writers.insert(index)
             case .read: break
             }
         }
