@@ -44,37 +44,6 @@ public struct ConfirmRequest: Equatable, Sendable {
     }
 }
 
-/// The body of `POST /payments/{id}/refund`.
-public struct RefundRequest: Equatable, Sendable {
-    /// Longest reason, in bytes.
-    public static let longestReason = 500
-
-    /// What the buyer says, for the organiser.
-    public let reason: String?
-
-    /// Reads and checks the JSON.
-    /// - Parameter json: may be empty.
-    /// - Throws: every fault that was found, each with its field.
-    public init(json: [UInt8]) throws(ValidationFailure) {
-        var reason: String?
-        if !json.isEmpty {
-            try readBody(json) { (key, value) throws(JSONError) in
-                guard key == "reason" else { return false }
-                if !value.null() { reason = try value.string() }
-                return true
-            }
-        }
-        if let reason {
-            let fault =
-                reason.utf8.count > Self.longestReason
-                ? "must be at most \(Self.longestReason) bytes"
-                : PaymentMeans.looksLikeCardNumber(reason) ? "looks like it has a card number, which must not be sent here" : nil
-            if let fault { throw ValidationFailure(faults: [.init(field: "reason", reason: fault)]) }
-        }
-        self.reason = reason
-    }
-}
-
 /// The body of a write that takes nothing: empty, or an object without members.
 public enum EmptyRequest {
     /// - Throws: the fault, with its field.

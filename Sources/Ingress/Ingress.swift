@@ -124,6 +124,7 @@ struct Ingress {
         routes.on(.post, "\(base)/payments/{id}/refund", payments.refund)
         routes.on(.get, RefundRoutes.path, refunds.list)
         routes.on(.get, "\(RefundRoutes.path)/{id}", refunds.one)
+        routes.on(.get, "\(RefundRoutes.path)/{id}/stream", refunds.stream)
         routes.on(.post, "\(RefundRoutes.path)/{id}/approve", refunds.approve)
         routes.on(.post, "\(RefundRoutes.path)/{id}/reject", refunds.reject)
         routes.on(.get, "\(base)/operations/{id}", bookings.operation)

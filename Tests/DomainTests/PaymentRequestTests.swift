@@ -49,7 +49,6 @@ import Testing
             ("payment_token", { _ = try PaymentRequest(json: payment(#","method":"card","payment_token":"\#(escaped)""#)) }),
             ("payment_token", { _ = try ConfirmRequest(json: Array(#"{"payment_token":"\#(escaped)"}"#.utf8), defaultToken: nil) }),
             ("payment.payment_token", { _ = try ReserveRequest(json: reserve(#"{"method":"card","payment_token":"\#(escaped)"}"#)) }),
-            ("reason", { _ = try RefundRequest(json: Array(#"{"reason":"it was \#(escaped)!"}"#.utf8)) }),
         ]
         for (field, check) in bodies {
             let failure = #expect(throws: ValidationFailure.self) { try check() }
@@ -122,19 +121,6 @@ import Testing
     func reserveNamesThePaymentsFieldAtFault(_ payment: String, _ fields: [String]) {
         let failure = #expect(throws: ValidationFailure.self) { try ReserveRequest(json: reserve(payment)) }
         #expect(failure?.faults.map(\.field) == fields)
-    }
-
-    @Test func refundTakesAReasonOrNothing() throws {
-        #expect(try RefundRequest(json: []).reason == nil)
-        #expect(try RefundRequest(json: Array("{}".utf8)).reason == nil)
-        #expect(try RefundRequest(json: Array(#"{"reason":"I am ill"}"#.utf8)).reason == "I am ill")
-        let long = String(repeating: "a", count: RefundRequest.longestReason + 1)
-        for text in [#"{"reason":1}"#, #"{"reason":"\#(long)"}"#] {
-            let failure = #expect(throws: ValidationFailure.self) { try RefundRequest(json: Array(text.utf8)) }
-            #expect(failure?.faults.map(\.field) == ["reason"])
-        }
-        let unknown = #expect(throws: ValidationFailure.self) { try RefundRequest(json: Array(#"{"amount_minor":1}"#.utf8)) }
-        #expect(unknown?.faults.map(\.field) == ["amount_minor"])
     }
 
     @Test func emptyBodyHasNoMembers() throws {

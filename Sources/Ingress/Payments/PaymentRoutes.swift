@@ -103,7 +103,7 @@ struct PaymentRoutes: Sendable {
         let id: PaymentID = try context.id()
         let key = try IdempotencyKey.check(request.headers[.idempotencyKey])
         let body = try await JSONBody.read(request, isRequired: false)
-        _ = try RefundRequest(json: body)
+        try EmptyRequest.check(json: body)
         let headers = try await services.limiter.admit("payment_refund", user: token, request, context)
         guard let shard = id.shard else { throw Self.unknown }
         let payment = try await payment(id, of: token.user)

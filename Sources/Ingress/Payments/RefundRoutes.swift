@@ -36,11 +36,25 @@ struct RefundRoutes: Sendable {
 
     /// `GET /refunds/{id}`.
     func one(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, scope, headers) = try await follow(request, context)
+        return try await reader.answer(request, { try await refund(id, scope).booking.bits }, headers: headers) { try await refund(id, scope) }
+    }
+
+    /// `GET /refunds/{id}/stream`.
+    func stream(_ request: Request, _ context: IngressContext) async throws -> Response {
+        let (id, scope, headers) = try await follow(request, context)
+        return try await reader.stream(request, { try await refund(id, scope).booking.bits }, name: "refund", headers: headers) {
+            try await refund(id, scope)
+        }
+    }
+
+    /// Events tell under the booking when the money is back; a rejection is told to its operation only.
+    private var reader: StatusReader { StatusReader(waiters: services.waiters, recheck: .seconds(1)) }
+
+    private func follow(_ request: Request, _ context: IngressContext) async throws -> (RefundID, PaymentReports.Scope, HTTPFields) {
         let token = try services.authenticate(request)
         let id: RefundID = try context.id()
-        let headers = try await services.limiter.admit("refund", user: token, request, context)
-        let refund = try await refund(id, Self.scope(of: token))
-        return Answer.success(headers: headers) { refund.write(&$0) }
+        return (id, Self.scope(of: token), try await services.limiter.admit("refund", user: token, request, context))
     }
 
     private static func scope(of token: AccessToken) -> PaymentReports.Scope {
@@ -109,6 +123,10 @@ struct RefundRoutes: Sendable {
             $0.member("refund_id", id)
         }
     }
+}
+
+extension RefundReport: Followed {
+    var isFinal: Bool { status.isFinal }
 }
 
 extension AccessToken {

@@ -27,6 +27,8 @@ struct StatusReader: Sendable {
     static let heartbeat: Duration = .seconds(15)
 
     let waiters: Waiters
+    /// How often a waiter looks for itself, for resources of which not every change is told under the topic; nil for all others.
+    var recheck: Duration?
 
     /// A poll or long-poll.
     /// - Parameters:
@@ -45,8 +47,10 @@ struct StatusReader: Sendable {
             subscription.reset()
             let state = try await read()
             if !wait.knows(state.version) || state.isFinal { return respond(state, wait, headers) }
+            let isWoken = await waiters.wait(subscription, until: recheck.map { min(deadline, .now + $0) } ?? deadline)
+            if isWoken || (ContinuousClock.now < deadline && !waiters.isStopping) { continue }
             // At the deadline, once more: a wake-up may have been lost with the connection to Kafka.
-            guard await waiters.wait(subscription, until: deadline) else { return respond(try await read(), wait, headers) }
+            return respond(try await read(), wait, headers)
         }
     }
 
@@ -63,13 +67,14 @@ struct StatusReader: Sendable {
         var headers = headers
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "private, no-store"
-        let waiters = waiters
+        let (waiters, recheck) = (waiters, recheck)
         return Response(
             status: .ok, headers: headers,
             body: .init { writer in
                 defer { waiters.end(subscription) }
                 var sent = last
                 try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+                var nextSign = ContinuousClock.now + Self.heartbeat
                 while true {
                     subscription.reset()
                     let state = try await read()
@@ -78,8 +83,10 @@ struct StatusReader: Sendable {
                         try await writer.write(Self.event(state, name: name))
                     }
                     if state.isFinal || waiters.isStopping { break }
-                    if !(await waiters.wait(subscription, until: .now + Self.heartbeat)) {
+                    if await waiters.wait(subscription, until: recheck.map { min(nextSign, .now + $0) } ?? nextSign) { continue }
+                    if ContinuousClock.now >= nextSign {
                         try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                        nextSign = .now + Self.heartbeat
                     }
                 }
                 try await writer.finish(nil)

@@ -11,7 +11,7 @@ extension EndToEnd {
             installation = try .running()
         }
 
-        private func ask(_ client: Client, _ payment: String, key: String = Client.newKey(), _ body: String = #"{"reason":"I am ill"}"#) async throws
+        private func ask(_ client: Client, _ payment: String, key: String = Client.newKey(), _ body: String = "") async throws
             -> HTTPAnswer
         {
             try await client.probe.post("/api/v1/payments/\(payment)/refund", json: body, headers: [("Idempotency-Key", key)])
@@ -21,12 +21,17 @@ extension EndToEnd {
             try await client.probe.post("/api/v1/refunds/\(refund)/\(decision)", headers: [("Idempotency-Key", key)])
         }
 
-        /// Waits until a refund has a status; returns its body.
+        /// Long-polls until a refund has a status; returns its body.
         @discardableResult
         private func refund(_ id: String, of client: Client, becomes status: String) async throws -> JSONValue {
             var data = JSONValue.null
+            var etag: String?
             try await waitUntil("refund \(id) is \(status)", limit: .seconds(60), pause: .milliseconds(700)) {
-                data = try await client.probe.get("/api/v1/refunds/\(id)").json["data"]
+                let known = etag.map { [("If-None-Match", $0), ("Prefer", "wait=20")] } ?? []
+                let answer = try await client.probe.get("/api/v1/refunds/\(id)", headers: known)
+                if answer.status == 304 { return false }
+                data = answer.json["data"]
+                etag = answer.header("ETag")
                 return data["status"].string == status
             }
             return data
