@@ -133,6 +133,7 @@ struct Ingress {
         routes.on(.get, "\(base)/events/{id}", catalogue.event)
         routes.on(.get, "\(base)/events/{id}/shows", catalogue.shows)
         routes.on(.post, "\(base)/events/{id}/cancel", EventCancelRoute(services: services).cancel)
+        routes.on(.get, "\(base)/events/{id}/cancel", EventCancelRoute(services: services).progress)
         routes.on(.get, "\(base)/shows/{id}/zones", catalogue.zones)
         routes.on(.get, "\(base)/zones/{id}/seats", catalogue.seats)
         routes.on(.get, "/health", health.alive)

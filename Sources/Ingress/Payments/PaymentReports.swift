@@ -72,6 +72,21 @@ struct PaymentReports: Sendable {
         return (try row.id("tenant_id"), try row.bool("is_cancelled"))
     }
 
+    /// How far the cancellation of an event is; `nil` where it has not begun.
+    func cancellation(of id: EventID) async throws(PostgresError) -> CancellationReport? {
+        let rows = try await database.query(
+            """
+            SELECT status, released, refunds, \(Self.ms("updated_at")),
+                   (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.status = 'succeeded') AS refunded,
+                   (SELECT count(*) FROM bookings b WHERE b.event_id = c.event_id AND b.status IN ('reserved', 'confirmed')) AS open
+            FROM event_cancellations c WHERE event_id = $1::uuid
+            """, [.text(id.description)])
+        guard let row = rows.first else { return nil }
+        return CancellationReport(
+            event: id, status: try row.string("status"), released: try row.int64("released"), refunds: try row.int64("refunds"),
+            refunded: try row.int64("refunded"), open: try row.int64("open"), updatedAt: Timestamp(ms: try row.int64("updated_at_ms")))
+    }
+
     private static let refundColumns = """
         id, tenant_id, payment_id, booking_id, event_id, user_id, cause, percent, amount_minor, currency, status, version, error_code, error_message,
         \(ms("requested_at")), \(ms("updated_at"))

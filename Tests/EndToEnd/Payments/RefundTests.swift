@@ -166,12 +166,19 @@ extension EndToEnd {
             expectRefusal(try await foreign.probe.post(path), 404, "NOT_FOUND", field: "id")
             expectRefusal(try await organizer.probe.post("/api/v1/events/01890000-0000-7000-8000-000000000000/cancel"), 404, "NOT_FOUND", field: "id")
             expectRefusal(try await organizer.probe.post("/api/v1/events/\(event.slug)/cancel"), 400, "VALIDATION_ERROR", field: "id")
+            expectRefusal(try await organizer.probe.get(path), 404, "NOT_FOUND", field: "id")
             let key = [("Idempotency-Key", Client.newKey())]
             let answer = try await organizer.probe.post(path, headers: key)
             let accepted = try Client.Accepted(answer)
             #expect(accepted.resource == "/api/v1/events/\(event.id)")
             let ended = try await organizer.outcome(of: accepted.operation)
             #expect(ended["status"].string == "succeeded", "\(ended)")
+            try await waitUntil("the cancellation tells that it is done") {
+                let progress = try await organizer.probe.get(path).json["data"]
+                return progress["status"].string == "done" && progress["released"].int == 2 && progress["refunds"].int == 4
+                    && progress["refunded"].int == 4 && progress["open_bookings"].int == 0
+            }
+            expectRefusal(try await clients[0].probe.get(path), 403, "FORBIDDEN")
             for (client, (booking, payment)) in zip(clients, bought) {
                 let data = try await client.booking(booking, becomes: "is refunded") { $0["status"].string == "refunded" }
                 #expect(data["reason"].string == "event_cancelled")
