@@ -6,7 +6,7 @@ public struct WebhookEvent: Sendable, Equatable {
     public let id: String
     /// Such as `payment_intent.succeeded` or `refund.updated`.
     public let type: String
-    /// `pi_…` or `re_…`: the object that the event is about.
+    /// `pi_…` or `re_…`: the object that the event is about; empty where it has no id.
     public let objectID: String
     /// `pi_…`: the intent that the event is about, itself or through its refund or charge; nil when it names none.
     public let intentID: String?
@@ -46,7 +46,8 @@ public struct WebhookEvent: Sendable, Equatable {
         }
         try reader.end()
         let found = try GatewayJSON.required(object, "data")
-        let objectID = try GatewayJSON.required(found.id, "data.object.id")
+        // Some objects have none, such as a balance.
+        let objectID = found.id ?? ""
         self.init(
             id: try GatewayJSON.required(id, "id"), type: try GatewayJSON.required(type, "type"), objectID: objectID,
             intentID: objectID.hasPrefix("pi_") ? objectID : found.intent, metadata: found.metadata, createdSeconds: created)

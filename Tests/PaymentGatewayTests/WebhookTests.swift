@@ -54,7 +54,9 @@ struct WebhookTests {
         let other = try WebhookEvent(json: Array(refund.utf8))
         #expect(other.objectID == "re_1")
         #expect(other.intentID == "pi_1")
-        for broken in ["", "{}", #"{"id":"evt_1","type":"x"}"#, #"{"id":"evt_1","type":"x","data":{"object":{}}}"#, #"{"id":1}"#] {
+        let balance = try WebhookEvent(json: Array(#"{"id":"evt_3","type":"balance.available","data":{"object":{}}}"#.utf8))
+        #expect(balance.objectID.isEmpty)
+        for broken in ["", "{}", #"{"id":"evt_1","type":"x"}"#, #"{"id":1}"#] {
             #expect(throws: JSONError.self) { try WebhookEvent(json: Array(broken.utf8)) }
         }
     }

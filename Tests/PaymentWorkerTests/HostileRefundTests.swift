@@ -103,6 +103,16 @@ extension PaymentTests {
             }
             #expect(try await office.refund(.ofCancellation(order.booking))?.status == .failed)
             #expect(asked.dropFirst(2).allSatisfy { $0 == 0 }, "\(asked)")
+            // It ends all the same, and says what is left to do.
+            let ended = try await office.stores.database.query(
+                """
+                SELECT c.status, o.status AS operation, o.error_code FROM event_cancellations c JOIN operations o ON o.id = c.operation_id
+                WHERE c.event_id = $1
+                """, [.text("\(command.event)")])
+            #expect(
+                try ended.map { try [$0.string("status"), $0.string("operation"), $0.string("error_code")] } == [
+                    ["done", "failed", "PAYMENT_FAILED"]
+                ])
         }
     }
 }

@@ -20,7 +20,16 @@ struct PaymentHandler: MessageHandler {
         case .charge(let command):
             let saga = try await store.open(Saga(command, trace: trace))
             derived = try await conductor.advance(saga, on: .init(message: delivery.id, tellsRest: true))
-        case .advance(let command): return try await advance(command, delivery, trace, tellsRest: true)
+        case .advance(let command):
+            do {
+                return try await advance(command, delivery, trace, tellsRest: true)
+            } catch {
+                // The clock comes again by itself, until the saga is final: no message has to wait for that, and no person.
+                guard Failure(error).disposition == .retry else { throw error }
+                logger.warning(
+                    "a payment's next step did not succeed", metadata: ["payment.id": "\(command.payment)", "error": "\(Failure(error).label)"])
+                return .skip
+            }
         case .webhook(let command): return try await advance(command, delivery, trace, tellsRest: false)
         case .refund(let command): derived = try await refunds.request(command, for: delivery.id, trace: trace)
         case .decideRefund(let decision): derived = try await refunds.decide(decision, for: delivery.id, trace: trace)

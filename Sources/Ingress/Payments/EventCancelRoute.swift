@@ -77,6 +77,8 @@ struct CancellationReport: Sendable {
     let refunds: Int64
     /// Refunds whose money is back, those before the cancellation included.
     let refunded: Int64
+    /// Refunds that the gateway refused for good.
+    let refused: Int64
     /// Bookings that are still held or paid.
     let open: Int64
     let updatedAt: Timestamp
@@ -88,6 +90,7 @@ struct CancellationReport: Sendable {
             $0.member("released", released)
             $0.member("refunds", refunds)
             $0.member("refunded", refunded)
+            $0.member("refused", refused)
             $0.member("open_bookings", open)
             $0.member("updated_at", updatedAt.description)
         }

@@ -78,13 +78,15 @@ struct PaymentReports: Sendable {
             """
             SELECT status, released, refunds, \(Self.ms("updated_at")),
                    (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.status = 'succeeded') AS refunded,
+                   (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.status = 'failed' AND r.cause = 'event_cancelled') AS refused,
                    (SELECT count(*) FROM bookings b WHERE b.event_id = c.event_id AND b.status IN ('reserved', 'confirmed')) AS open
             FROM event_cancellations c WHERE event_id = $1::uuid
             """, [.text(id.description)])
         guard let row = rows.first else { return nil }
         return CancellationReport(
             event: id, status: try row.string("status"), released: try row.int64("released"), refunds: try row.int64("refunds"),
-            refunded: try row.int64("refunded"), open: try row.int64("open"), updatedAt: Timestamp(ms: try row.int64("updated_at_ms")))
+            refunded: try row.int64("refunded"), refused: try row.int64("refused"), open: try row.int64("open"),
+            updatedAt: Timestamp(ms: try row.int64("updated_at_ms")))
     }
 
     private static let refundColumns = """

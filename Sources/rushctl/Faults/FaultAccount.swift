@@ -15,7 +15,7 @@ struct FaultAccount {
         if !check.atRest { report.faults.append("not at rest within \(limit)") }
         report.faults += check.invariants.flatMap(\.rows)
         report.faults += stories.flatMap(\.unexpected)
-        let promised = stories.compactMap { story in story.booking.map { (id: $0, key: story.key) } }
+        let promised = stories.compactMap { story in story.booking.map { (id: $0, key: story.key, way: story.way) } }
         report.bookings = promised.count
         report.payments = stories.reduce(0) { $0 + $1.payments }
         report.repeats = stories.reduce(0) { $0 + $1.repeats }
@@ -28,7 +28,11 @@ struct FaultAccount {
         }
         report.lost = promised.count { found[$0.id] == nil }
         report.doubled = found.count - Set(found.values.map(\.key)).count
-        for (id, _) in promised { report.endings[found[id]?.status ?? "lost", default: 0] += 1 }
+        for one in promised {
+            let ending = found[one.id]?.status ?? "lost"
+            report.endings[ending, default: 0] += 1
+            report.ways["\(one.way)", default: [:]][ending, default: 0] += 1
+        }
         let known = Set(promised.map(\.key))
         // A booking without a 202 may stand: its answer was lost, and nobody asked again. It must have ended all the same.
         for (id, booking) in found where !known.contains(booking.key) && booking.status == "reserved" {

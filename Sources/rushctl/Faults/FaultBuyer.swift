@@ -7,6 +7,7 @@ struct FaultBuyer: Sendable {
     struct Story: Sendable {
         var booking: String?
         var key: String
+        var way: Way
         var payments = 0
         var repeats = 0
         /// Answers that nobody should get, and requests that never got one.
@@ -28,7 +29,7 @@ struct FaultBuyer: Sendable {
     let way: Way
 
     func run() async -> Story {
-        var story = Story(key: "faults-\(number)")
+        var story = Story(key: "faults-\(number)", way: way)
         let payment = way == .payAtOnce ? #","payment":{"method":"card","payment_token":"pm_card_visa"}"# : ""
         let body =
             #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":\#(number % 3 + 1)\#(payment)}"#
@@ -49,12 +50,12 @@ struct FaultBuyer: Sendable {
         case .pay: await pay(booking, "pm_card_visa", &story)
         case .declineThenPay:
             await pay(booking, FaultTokens.declined, &story)
-            await settled(booking, &story)
+            await settled(booking)
             await pay(booking, "pm_card_visa", &story)
         case .declineToTheEnd:
             for _ in 0..<3 {
                 await pay(booking, FaultTokens.declined, &story)
-                await settled(booking, &story)
+                await settled(booking)
             }
         case .payInTwoTabs:
             async let first = attempt(booking, "pm_card_visa", tab: 1)
@@ -72,7 +73,7 @@ struct FaultBuyer: Sendable {
         case .cancel: await operate("bookings/\(booking)/cancel", &story)
         case .refund:
             guard let payment = await pay(booking, "pm_card_visa", &story) else { return }
-            await settled(booking, &story)
+            await settled(booking)
             await refund(payment, &story)
         }
     }
@@ -81,7 +82,7 @@ struct FaultBuyer: Sendable {
         guard let answer = await send("payments/\(payment)/refund", "", key: UUID().uuidString, &story), answer.status == 202,
             let refund = answer.json["data"]["refund_id"].string, let operation = answer.json["data"]["operation_id"].string
         else { return }
-        await finished(operation, &story)
+        await finished(operation)
         var asAdmin = self
         asAdmin = FaultBuyer(probe: admin, admin: admin, place: place, number: number, way: way)
         // Until PostgreSQL has the refund it is 404 for the organiser.
@@ -95,7 +96,7 @@ struct FaultBuyer: Sendable {
     }
 
     private func attempt(_ booking: String, _ token: String, tab: Int) async -> Story {
-        var story = Story(key: "tab-\(tab)")
+        var story = Story(key: "tab-\(tab)", way: way)
         await pay(booking, token, &story)
         return story
     }
@@ -122,18 +123,18 @@ struct FaultBuyer: Sendable {
     }
 
     /// Waits until no payment of the booking is open.
-    private func settled(_ booking: String, _ story: inout Story) async {
-        await poll(&story) { try await probe.get("/api/v1/bookings/\(booking)").json["data"]["payment_state"].string != "open" }
+    private func settled(_ booking: String) async {
+        await poll("/api/v1/bookings/\(booking)") { $0["payment_state"].string != "open" }
     }
 
-    private func finished(_ operation: String, _ story: inout Story) async {
-        await poll(&story) { try await probe.get("/api/v1/operations/\(operation)").json["data"]["status"].string != "pending" }
+    private func finished(_ operation: String) async {
+        await poll("/api/v1/operations/\(operation)") { $0["status"].string != "pending" }
     }
 
-    private func poll(_ story: inout Story, _ isDone: () async throws -> Bool) async {
+    private func poll(_ path: String, _ isDone: (JSONValue) -> Bool) async {
         let deadline = ContinuousClock.now + Self.patience
         while ContinuousClock.now < deadline {
-            if (try? await isDone()) == true { return }
+            if let answer = try? await probe.get(path), answer.status == 200, isDone(answer.json["data"]) { return }
             try? await Task.sleep(for: Self.pause)
         }
     }

@@ -16,6 +16,8 @@ struct FaultReport: Codable, Sendable {
     var bookings = 0
     /// How they ended, by status.
     var endings: [String: Int] = [:]
+    /// The same for each way that a booking was taken.
+    var ways: [String: [String: Int]] = [:]
     /// Payments that were answered with 202.
     var payments = 0
     /// Requests that were sent again, because there was no answer or a 503.

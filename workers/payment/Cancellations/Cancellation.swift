@@ -11,6 +11,8 @@ struct Cancellation: Equatable, Sendable {
     let isDone: Bool
     /// Up to where this pass through the event's bookings has come; nil at its beginning.
     var lastBooking: BookingID?
+    /// Refunds that the gateway refused for good.
+    var refused: Int64
 
     init(_ row: PostgresRow) throws {
         event = try row.identifier("event_id")
@@ -18,12 +20,15 @@ struct Cancellation: Equatable, Sendable {
         operation = try row.identifier("operation_id")
         user = try row.identifier("requested_by")
         isDone = try row.string("status") == "done"
+        refused = try row.int64("refused")
         lastBooking = try row.optionalString("last_booking").flatMap { BookingID($0) }
     }
 
-    /// The operation when everything is given back.
+    /// The operation when everything is given back, or all but what the gateway refused.
     var finishedOperation: Operation {
-        Operation(id: operation, user: user, type: "event.cancel", resource: "/api/v1/events/\(event)").finished(error: nil)
+        Operation(id: operation, user: user, type: "event.cancel", resource: "/api/v1/events/\(event)").finished(
+            error: refused == 0
+                ? nil : (.paymentFailed, "The gateway refused \(refused) of the refunds for good; their money has to be given back by hand."))
     }
 }
 
@@ -32,6 +37,8 @@ struct ReportedBooking: Sendable {
     let id: BookingID
     let user: UserID
     let payment: PaymentID?
-    /// Whether its money is on its way back or there, or the gateway refused for good, which only a person can help.
+    /// Whether its money is on its way back or there.
     let hasRefund: Bool
+    /// Whether the gateway refused to give its money back for good, which only a person can help.
+    let isRefused: Bool
 }

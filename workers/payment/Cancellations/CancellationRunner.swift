@@ -28,6 +28,8 @@ struct CancellationRunner: Sendable {
         var commands: [Derived] = []
         /// Whether any was there that is not given back yet.
         var isOpen = false
+        /// Bookings whose refund the gateway refused for good, and their tickets.
+        var refused: (bookings: Int64, tickets: Int64) = (0, 0)
     }
 
     /// Begins, or goes on.
@@ -62,7 +64,9 @@ struct CancellationRunner: Sendable {
         }
         try checkpoint("after the pass")
         // Counts prove the end only together with a pass that began at the first booking and found nothing.
-        if isAtEnd, cancellation.lastBooking == nil, !found.isOpen, try await isEmpty(zones, cancellation.event) {
+        if isAtEnd, cancellation.lastBooking == nil, !found.isOpen, try await isEmpty(zones, cancellation.event, but: found.refused.tickets) {
+            var cancellation = cancellation
+            cancellation.refused = found.refused.bookings
             let operation = cancellation.finishedOperation
             try await store.finish(
                 cancellation,
@@ -97,6 +101,9 @@ struct CancellationRunner: Sendable {
                     .init(
                         booking: booking.id, shard: shard, status: .cancelled, by: cancellation.operation.description, reason: .eventCancelled,
                         trace: trace))
+            case .confirmed where reported.isRefused && !reported.hasRefund:
+                found.refused.bookings += 1
+                found.refused.tickets += booking.quantity
             case .confirmed:
                 found.isOpen = true
                 guard !reported.hasRefund, let payment = booking.payment else { break }
@@ -132,9 +139,10 @@ struct CancellationRunner: Sendable {
         return zones.map(\.zone)
     }
 
-    private func isEmpty(_ zones: [ZoneID], _ event: EventID) async throws -> Bool {
-        let counts = try await engine.zoneCounts(zones.map { ($0, Shard(of: event)) })
-        return counts.allSatisfy { $0.map { $0.held == 0 && $0.sold == 0 } ?? true }
+    /// Whether nothing is held, and nothing sold but what could not be given back.
+    private func isEmpty(_ zones: [ZoneID], _ event: EventID, but refused: Int64) async throws -> Bool {
+        let counts = try await engine.zoneCounts(zones.map { ($0, Shard(of: event)) }).compactMap { $0 }
+        return counts.allSatisfy { $0.held == 0 } && counts.reduce(0) { $0 + $1.sold } == refused
     }
 
     private func tell(_ cancellation: Cancellation, _ trace: String) async throws -> [Derived] {

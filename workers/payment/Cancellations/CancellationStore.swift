@@ -26,7 +26,7 @@ struct CancellationStore: Sendable {
                     .text(command.event.description), .text(command.tenant.description), .text(command.operation.description),
                     .text(command.user.description),
                 ])
-            let row = try connection.query("SELECT * FROM event_cancellations WHERE event_id = $1", [.text(command.event.description)]).one()
+            let row = try connection.query(Self.select, [.text(command.event.description)]).one()
             return try Cancellation(row)
         }
     }
@@ -41,16 +41,15 @@ struct CancellationStore: Sendable {
         let rows = try await database.query(
             """
             SELECT b.id, b.user_id, b.payment_id,
-                EXISTS (
-                    SELECT 1 FROM refunds r WHERE r.payment_id = b.payment_id
-                        AND (r.status IN ('processing', 'succeeded') OR (r.status = 'failed' AND r.cause = 'event_cancelled'))
-                ) AS has_refund
+                EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = b.payment_id AND r.status IN ('processing', 'succeeded')) AS has_refund,
+                EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = b.payment_id AND r.status = 'failed' AND r.cause = 'event_cancelled') AS is_refused
             FROM bookings b WHERE b.event_id = $1 AND b.status IN ('reserved', 'confirmed') AND ($2::uuid IS NULL OR b.id > $2::uuid) ORDER BY b.id LIMIT $3
             """, [.text(event.description), PostgresValue(last?.description), .int(Int64(limit))])
         return try rows.map { row in
             ReportedBooking(
                 id: try row.identifier("id"), user: try row.identifier("user_id"),
-                payment: try row.optionalString("payment_id").flatMap { PaymentID($0) }, hasRefund: try row.bool("has_refund"))
+                payment: try row.optionalString("payment_id").flatMap { PaymentID($0) }, hasRefund: try row.bool("has_refund"),
+                isRefused: try row.bool("is_refused"))
         }
     }
 
@@ -109,6 +108,11 @@ struct CancellationStore: Sendable {
         }
         return zones
     }
+
+    private static let select = """
+        SELECT c.*, (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.cause = 'event_cancelled' AND r.status = 'failed') AS refused
+        FROM event_cancellations c WHERE event_id = $1
+        """
 
     private static let selectZones = """
         SELECT z.id, z.show_id, z.tenant_id, z.capacity, z.price_minor, z.currency, e.max_tickets_per_user AS per_user, e.min_age,
