@@ -8,20 +8,25 @@ import Testing
 /// Records that only the disk has.
 @Suite(.serialized) struct ColdReadTests {
     /// Drops a file from the page cache; false where the file system cannot, or cannot tell.
+    ///
+    /// The kernel keeps pages that are in use at that moment, such as those that the broker's own readers just touched: hence more than one attempt.
     private func cool(_ path: String) throws -> Bool {
         let descriptor = open(path, O_RDONLY)
         defer { close(descriptor) }
         #expect(fsync(descriptor) == 0)
-        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let file = try LogFile(path: path, create: false)
         var bytes = [UInt8](repeating: 0, count: 4_096)
-        do {
-            _ = try bytes.withUnsafeMutableBytes { try file.readCached(into: $0, at: 0) }
-            return false
-        } catch {
-            #expect((error as? BrokerError)?.code == .notCached)
-            return true
+        let deadline = ContinuousClock.now + .seconds(2)
+        while ContinuousClock.now < deadline {
+            _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+            do {
+                _ = try bytes.withUnsafeMutableBytes { try file.readCached(into: $0, at: 0) }
+            } catch {
+                #expect((error as? BrokerError)?.code == .notCached)
+                return true
+            }
         }
+        return false
     }
 
     @Test func coldRecordsAndTimesAreServed() throws {
