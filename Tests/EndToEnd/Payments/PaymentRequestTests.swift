@@ -106,7 +106,7 @@ extension EndToEnd {
                 ("GET", "payments", "POST"), ("POST", "payments/\(id)", "GET"), ("POST", "payments/\(id)/stream", "GET"),
                 ("GET", "payments/\(id)/refund", "POST"), ("GET", "payments/webhook", "POST"), ("DELETE", "refunds", "GET"),
                 ("POST", "refunds/\(id)", "GET"), ("GET", "refunds/\(id)/approve", "POST"), ("PUT", "refunds/\(id)/reject", "POST"),
-                ("GET", "events/\(id)/cancel", "POST"), ("GET", "bookings/\(id)/confirm", "POST"), ("POST", "operations/\(id)/stream", "GET"),
+                ("PUT", "events/\(id)/cancel", "POST, GET"), ("GET", "bookings/\(id)/confirm", "POST"), ("POST", "operations/\(id)/stream", "GET"),
             ]
             let probe = try installation.anonymous()
             for (method, path, allowed) in cases {
