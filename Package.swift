@@ -38,6 +38,7 @@ let package = Package(
         .executable(name: "inventory-sync", targets: ["InventorySync"]),
         .executable(name: "expiry", targets: ["Expiry"]),
         .executable(name: "payment", targets: ["PaymentWorker"]),
+        .executable(name: "ops", targets: ["OpsWorker"]),
         .executable(name: "payment-simulator", targets: ["PaymentSimulator"]),
         .executable(name: "rushctl", targets: ["rushctl"]),
     ],
@@ -91,6 +92,13 @@ let package = Package(
         .target(name: "Migrations", dependencies: ["PostgresClient"], path: "migrations", resources: [.embedInCode("sql")], swiftSettings: strict),
 
         // Floor two.
+        .target(name: "Projections", dependencies: ["Domain", "Topics", "KafkaClient", "PostgresClient"], swiftSettings: strict),
+        .target(
+            name: "DeadLetters", dependencies: ["Domain", "Topics", "KafkaClient", "PostgresClient", log], exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
+        .target(
+            name: "Replays", dependencies: ["Domain", "Projections", "Topics", "KafkaClient", "PostgresClient", log],
+            exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "BookingEngine",
             dependencies: ["Domain", "LuaScripts", "Topics", "RedisClient", "KafkaClient", "Telemetry", log, metrics, lifecycle],
@@ -100,11 +108,19 @@ let package = Package(
             dependencies: ["Domain", "Topics", "KafkaClient", "RedisClient", "PostgresClient", "Telemetry", log, metrics, lifecycle],
             exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
 
+        .target(name: "Lag", dependencies: ["KafkaClient", "Topics", "Telemetry", log, metrics, lifecycle], swiftSettings: strict),
+
+        .target(
+            name: "Recovery",
+            dependencies: ["BookingEngine", "Domain", "LuaScripts", "Topics", "RedisClient", "KafkaClient", "PostgresClient", log, lifecycle],
+            exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+
         // Floor one: executables.
         .executableTarget(
             name: "Ingress",
             dependencies: [
-                "Authentication", "BookingEngine", "Domain", "KafkaClient", "PaymentGateway", "RedisClient", "PostgresClient", "Settings",
+                "Authentication", "BookingEngine", "DeadLetters", "Domain", "KafkaClient", "Lag", "PaymentGateway", "RedisClient", "Replays",
+                "PostgresClient", "Settings",
                 "Telemetry",
                 "Topics", hummingbird, crypto, log, metrics, lifecycle,
             ] + nioHTTP,
@@ -112,14 +128,15 @@ let package = Package(
         .executableTarget(
             name: "InventorySync",
             dependencies: [
-                "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, metrics,
-                lifecycle,
+                "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Projections", "Settings", "Topics", "Telemetry", log,
+                metrics, lifecycle,
             ],
             path: "workers/inventory-sync", swiftSettings: strict),
         .executableTarget(
             name: "Expiry",
             dependencies: [
-                "WorkerRuntime", "BookingEngine", "Domain", "RedisClient", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log,
+                "WorkerRuntime", "BookingEngine", "Domain", "Recovery", "RedisClient", "PostgresClient", "KafkaClient", "Settings", "Topics",
+                "Telemetry", log,
                 lifecycle,
             ],
             path: "workers/expiry", swiftSettings: strict),
@@ -131,6 +148,14 @@ let package = Package(
             ],
             path: "workers/payment", exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .executableTarget(
+            name: "OpsWorker",
+            dependencies: [
+                "WorkerRuntime", "BookingEngine", "DeadLetters", "Domain", "Lag", "RedisClient", "Replays", "PostgresClient", "KafkaClient",
+                "Settings",
+                "Topics", "Telemetry", log, metrics, lifecycle,
+            ],
+            path: "workers/ops", swiftSettings: strict),
+        .executableTarget(
             name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, exclude: ["NOT_IMPLEMENTED.md"],
             swiftSettings: strict),
         .executableTarget(
@@ -140,13 +165,17 @@ let package = Package(
             ] + nio,
             exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(name: "LocalStack", dependencies: ["Threads", log] + nio, exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(
+            name: "Fleet", dependencies: ["Lag", "LocalStack", "Topics", hummingbird, yams, log], exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
         .target(name: "LoadGenerator", dependencies: ["CEpoll", "Threads", histogram], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .executableTarget(
             name: "rushctl",
             dependencies: [
-                "Authentication", "BookingEngine", "Domain", "KafkaClient", "LoadGenerator", "LocalStack", "Migrations", "PostgresClient",
-                "RedisClient",
-                "Settings", "Telemetry", "Topics", arguments, crypto, log,
+                "Authentication", "BookingEngine", "DeadLetters", "Domain", "Fleet", "KafkaClient", "Lag", "LoadGenerator", "LocalStack",
+                "Migrations", "PostgresClient",
+                "Recovery", "RedisClient", "Replays",
+                "Settings", "Telemetry", "Topics", arguments, crypto, lifecycle, log,
             ],
             swiftSettings: strict),
 
@@ -170,11 +199,18 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "KafkaTestSupport", dependencies: ["KafkaClient", "CRdkafka", log], path: "Tests/KafkaTestSupport", swiftSettings: strict),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "CRdkafka", "KafkaTestSupport", log], swiftSettings: strict),
-        .testTarget(name: "ConformanceTests", dependencies: ["KafkaClient", "KafkaTestSupport", log], swiftSettings: strict),
+        .testTarget(name: "ConformanceTests", dependencies: ["KafkaClient", "KafkaTestSupport", "Lag", log], swiftSettings: strict),
         .testTarget(name: "TopicsTests", dependencies: ["Topics", "Domain", "KafkaClient", "KafkaTestSupport", yams], swiftSettings: strict),
         .testTarget(
             name: "WorkerRuntimeTests",
             dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Telemetry", log, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeadLettersTests",
+            dependencies: [
+                "DeadLetters", "WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Migrations", "LocalStack",
+                "Telemetry", lifecycle, log,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "PaymentWorkerTests",
@@ -183,10 +219,32 @@ let package = Package(
                 "Migrations", "LocalStack", log,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "OpsWorkerTests",
+            dependencies: [
+                "OpsWorker", "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Migrations", "LocalStack", log,
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "LagTests", dependencies: ["Lag", "KafkaClient", "KafkaTestSupport", "Telemetry", "Topics", log], swiftSettings: strict),
+        .testTarget(
+            name: "ReplaysTests",
+            dependencies: [
+                "Replays", "Projections", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Migrations", "LocalStack", log,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),
         .testTarget(name: "LocalStackTests", dependencies: ["LocalStack"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "FleetTests", dependencies: ["Fleet", "Lag", "LocalStack", "Topics", yams], exclude: ["Schemas"], swiftSettings: strict),
         .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"] + nio, swiftSettings: strict),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "CCrc32c", "CRdkafka", log] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "RecoveryTests",
+            dependencies: [
+                "Recovery", "BookingEngine", "Projections", "Domain", "Topics", "RedisClient", "KafkaClient", "KafkaTestSupport", "PostgresClient",
+                "Migrations", "LocalStack", log,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "BookingEngineTests", dependencies: ["BookingEngine", "Domain", "LocalStack", "RedisClient", log], swiftSettings: strict),
         .target(name: "TestSupport", dependencies: ["LocalStack", "LoadGenerator", log], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(

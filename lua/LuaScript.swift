@@ -13,6 +13,9 @@ public enum LuaScript {
     public static let setZone = script("set_zone", PackageResources.set_zone_lua)
     public static let takeToken = script("take_token", PackageResources.take_token_lua)
     public static let takeLease = script("take_lease", PackageResources.take_lease_lua)
+    public static let restore = script("restore", PackageResources.restore_lua)
+    public static let finishRecovery = script("finish_recovery", PackageResources.finish_recovery_lua)
+    public static let writeMark = script("write_mark", PackageResources.write_mark_lua)
     public static let finishOperation = script("finish_operation", PackageResources.finish_operation_lua)
 
     /// - Parameter shared: what the script needs before it; Redis wants the script's `#!` line first of all.

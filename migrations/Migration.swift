@@ -13,6 +13,9 @@ public struct Migration: Sendable {
         Migration(1, "catalogue", PackageResources._001_catalogue_up_sql, PackageResources._001_catalogue_down_sql),
         Migration(2, "bookings", PackageResources._002_bookings_up_sql, PackageResources._002_bookings_down_sql),
         Migration(3, "payments", PackageResources._003_payments_up_sql, PackageResources._003_payments_down_sql),
+        Migration(4, "dead_letters", PackageResources._004_dead_letters_up_sql, PackageResources._004_dead_letters_down_sql),
+        Migration(5, "replays", PackageResources._005_replays_up_sql, PackageResources._005_replays_down_sql),
+        Migration(6, "ops_jobs", PackageResources._006_ops_jobs_up_sql, PackageResources._006_ops_jobs_down_sql),
     ]
 
     private init(_ number: Int, _ name: String, _ up: [UInt8], _ down: [UInt8]) {

@@ -5,18 +5,28 @@ public enum Topic: String, Sendable, CaseIterable {
     case paymentCommands = "payment.commands"
     case paymentEvents = "payment.events"
     case operationEvents = "operation.events"
+    case auditEvents = "audit.events"
+    case opsCommands = "ops.commands"
     case inventorySyncDeadLetters = "inventory-sync.dlq"
     case expiryDeadLetters = "expiry.dlq"
     case paymentRetry1 = "payment.retry.1"
     case paymentRetry2 = "payment.retry.2"
     case paymentRetry3 = "payment.retry.3"
     case paymentDeadLetters = "payment.dlq"
+    case opsDeadLetters = "ops.dlq"
+    case inventorySyncRedrives = "inventory-sync.redrive"
+    case expiryRedrives = "expiry.redrive"
+    case paymentRedrives = "payment.redrive"
+    case opsRedrives = "ops.redrive"
 
     /// The topic's name in Kafka.
     public var name: String { rawValue }
 
     /// Where a consumer group puts what it gives up on; nil for a group without a declared topic.
     public static func deadLetters(of group: String) -> Topic? { Topic(rawValue: "\(group).dlq") }
+
+    /// Where a consumer group finds what it alone is to handle again; nil for a group without a declared topic.
+    public static func redrives(of group: String) -> Topic? { Topic(rawValue: "\(group).redrive") }
 
     /// Where a consumer group puts what it tries again later, one topic an attempt; empty for a group that tries again in place.
     public static func retries(of group: String) -> [Topic] {

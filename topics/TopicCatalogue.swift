@@ -22,7 +22,7 @@ public struct TopicCatalogue: Sendable, Hashable {
     /// A topic's declaration.
     public subscript(topic: Topic) -> TopicDeclaration? { topics.first { $0.topic == topic } }
 
-    /// The topics that carry messages of a type, dead letters and retries left out.
+    /// The topics that carry messages of a type, dead letters, retries and redrives left out.
     public func topics(carrying type: String) -> [Topic] {
         topics.filter { !$0.kind.isSecondHand && $0.types.contains(type) }.map(\.topic)
     }

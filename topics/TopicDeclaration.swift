@@ -10,9 +10,11 @@ public struct TopicDeclaration: Sendable, Hashable {
         case deadLetters = "dead_letters"
         /// What a consumer group tries again later.
         case retries
+        /// What a consumer group is to handle again because a person wants it.
+        case redrives
 
         /// Whether it carries other topics' records, byte for byte.
-        public var isSecondHand: Bool { self == .deadLetters || self == .retries }
+        public var isSecondHand: Bool { self == .deadLetters || self == .retries || self == .redrives }
     }
 
     /// The topic.
@@ -27,11 +29,11 @@ public struct TopicDeclaration: Sendable, Hashable {
     public let retention: Duration?
     /// What the record's key is.
     public let key: String
-    /// The CloudEvents types that it carries; of dead letters and retries, those of the topics they come from.
+    /// The CloudEvents types that it carries; of dead letters, retries and redrives, those of the topics they come from.
     public let types: [String]
-    /// The consumer group that gives up or tries again, for dead letters and retries.
+    /// The consumer group that gives up, tries again or is to handle again, for dead letters, retries and redrives.
     public let group: String?
-    /// The topics whose records end up here, for dead letters and retries.
+    /// The topics whose records end up here, for dead letters, retries and redrives.
     public let sources: [Topic]
     /// Further settings by Kafka's names.
     public let config: [String: String]

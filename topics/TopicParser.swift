@@ -26,7 +26,7 @@ enum TopicParser {
         TopicError(.invalidDeclaration, operation: "load topics", message: message)
     }
 
-    /// One topic as it is written, before the types of dead letters and retries are looked up.
+    /// One topic as it is written, before the types of dead letters, retries and redrives are looked up.
     private struct Draft {
         let topic: Topic
         let fields: Node.Mapping
@@ -52,18 +52,23 @@ enum TopicParser {
             var sources: [Topic] = []
             var group: String?
             if kind.isSecondHand {
-                guard types.isEmpty else { throw invalid("\(topic.name): the types of dead letters and retries follow from \"of\"") }
+                guard types.isEmpty else { throw invalid("\(topic.name): the types of dead letters, retries and redrives follow from \"of\"") }
                 for name in try texts("of") {
                     guard let source = drafts.first(where: { $0.topic.name == name }) else { throw invalid("\(topic.name): \(name) is not declared") }
                     sources.append(source.topic)
                     types += try source.texts("types")
                 }
                 let owner = try text("group")
-                let isNamed = kind == .retries ? Topic.retries(of: owner).contains(topic) : Topic.deadLetters(of: owner) == topic
+                let isNamed =
+                    switch kind {
+                    case .retries: Topic.retries(of: owner).contains(topic)
+                    case .redrives: Topic.redrives(of: owner) == topic
+                    default: Topic.deadLetters(of: owner) == topic
+                    }
                 guard isNamed else { throw invalid("\(topic.name): must be named after its group") }
                 group = owner
             } else if fields["of"] != nil || fields["group"] != nil {
-                throw invalid("\(topic.name): only dead letters and retries have \"of\" and \"group\"")
+                throw invalid("\(topic.name): only dead letters, retries and redrives have \"of\" and \"group\"")
             }
             guard !types.isEmpty else { throw invalid("\(topic.name): carries no types") }
             return TopicDeclaration(

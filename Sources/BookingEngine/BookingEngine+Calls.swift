@@ -9,10 +9,12 @@ extension BookingEngine {
     /// Runs one script many times in one write; when the connection was lost before the replies, once more on the next one.
     func evaluate(_ script: RedisScript, _ calls: [RedisScriptCall]) async throws(EngineError) -> [RedisReply] {
         if calls.isEmpty { return [] }
+        try requireTrust(script.name)
         do {
             return try await redis.evaluate(script, calls: calls)
         } catch let error where error.code == .connectionLost {
             await nextConnection()
+            try requireTrust(script.name)
             do {
                 return try await redis.evaluate(script, calls: calls)
             } catch {
@@ -25,6 +27,22 @@ extension BookingEngine {
 
     /// The same of one call.
     func ask(_ script: RedisScript, _ call: RedisScriptCall) async throws(EngineError) -> RedisReply { try await evaluate(script, [call])[0] }
+
+    private func requireTrust(_ operation: String) throws(EngineError) {
+        if let trust, !trust.isTrusted { throw .untrusted(operation) }
+    }
+
+    /// To be called when something is not there: nothing follows from that in a Redis which has forgotten it.
+    /// - Throws: ``EngineError/Code/untrusted`` when that may be so.
+    func requireMemory(_ operation: String) async throws(EngineError) {
+        guard let trust else { return }
+        if await !trust.look() { throw .untrusted(operation) }
+    }
+
+    /// The same for the replies of transitions.
+    func requireMemory(_ operation: String, of replies: [RedisReply]) async throws(EngineError) {
+        if replies.contains(where: { ["missing", "zone_missing"].contains($0.elements?.first?.text) }) { try await requireMemory(operation) }
+    }
 
     private func nextConnection() async {
         let limit = ContinuousClock.now + Self.reconnection
@@ -51,6 +69,7 @@ extension BookingEngine {
     }
 
     func pipeline(_ operation: String, _ commands: [RedisCommand]) async throws(EngineError) -> [RedisReply] {
+        try requireTrust(operation)
         do {
             return try await redis.pipeline(commands)
         } catch {

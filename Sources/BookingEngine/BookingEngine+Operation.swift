@@ -107,7 +107,9 @@ extension BookingEngine {
             guard let id = parts.first?.text.flatMap({ OperationID($0) }) else { break }
             return id == acceptance.operation ? .accepted(id, nil) : .replayed(id)
         case "key_reused": return .keyReused
-        case "missing": return .missing
+        case "missing":
+            try await requireMemory("accept")
+            return .missing
         case "not_yours": return .notYours
         case "payment_open": return .paymentOpen
         case "outbox_full": return .outboxFull
@@ -137,7 +139,10 @@ extension BookingEngine {
             RedisCommand("HMGET", Keys.operation(id, shard), "user", "type", "resource", "status", "version", "error_code", "error_message")
         ]
         let reply = try await pipeline("read operation", fields)[0]
-        guard let parts = reply.elements, parts.count == 7, let user = parts[0].text.flatMap({ UserID($0) }) else { return nil }
+        guard let parts = reply.elements, parts.count == 7, let user = parts[0].text.flatMap({ UserID($0) }) else {
+            try await requireMemory("read operation")
+            return nil
+        }
         guard let type = parts[1].text, let resource = parts[2].text, let status = parts[3].text.flatMap(Operation.Status.init(rawValue:)),
             let version = parts[4].int
         else { throw .unexpected("read operation", reply) }

@@ -103,7 +103,9 @@ extension BookingEngine {
             guard id == start.payment, let found = try await payment(id) else { return .replayed(id, operation) }
             return .begun(found.payment, operation, [])
         case "key_reused": return .keyReused
-        case "missing": return .missing
+        case "missing":
+            try await requireMemory("begin payment")
+            return .missing
         case "not_yours": return .notYours
         case "wrong_state": if let status = parts.first?.text.flatMap(BookingStatus.init(rawValue:)) { return .wrongState(status) }
         case "expired": return .expired

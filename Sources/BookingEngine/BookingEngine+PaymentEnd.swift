@@ -49,6 +49,7 @@ extension BookingEngine {
     public func confirm(_ confirmations: [Confirmation]) async throws(EngineError) -> [Result<ConfirmOutcome, EngineError>] {
         let replies = try await evaluate(
             LuaScript.confirm, confirmations.map { Self.call($0.payment, $0.trace, .int(Self.confirmedKept.inMilliseconds)) })
+        try await requireMemory("confirm", of: replies)
         return zip(confirmations, replies).map { confirmation, reply in
             Result { () throws(EngineError) in
                 let (name, parts) = try Self.outcome("confirm", reply)
@@ -89,6 +90,7 @@ extension BookingEngine {
     /// - Throws: ``EngineError`` when Redis did not answer for all; what was ended then says so again.
     public func endPayments(_ ends: [PaymentEnd]) async throws(EngineError) -> [Result<PaymentEndOutcome, EngineError>] {
         let replies = try await evaluate(LuaScript.endPayment, ends.map { Self.call($0.payment, $0.trace, .string($0.reason?.rawValue ?? "")) })
+        try await requireMemory("end payment", of: replies)
         return zip(ends, replies).map { end, reply in
             Result { () throws(EngineError) in
                 let (name, parts) = try Self.outcome("end payment", reply)

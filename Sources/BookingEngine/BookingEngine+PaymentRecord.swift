@@ -43,7 +43,10 @@ extension BookingEngine {
                     "HMGET", Keys.payment(id, shard), "booking", "event", "user", "tenant", "method", "amount", "currency", "status", "version",
                     "refunded", "error_code", "error_message", "created", "updated", "token")
             ])[0]
-        guard let parts = reply.elements, parts.count == 15, !parts[0].isNull else { return nil }
+        guard let parts = reply.elements, parts.count == 15, !parts[0].isNull else {
+            try await requireMemory("read payment")
+            return nil
+        }
         guard let booking = parts[0].text.flatMap({ BookingID($0) }), let event = parts[1].text.flatMap({ EventID($0) }),
             let user = parts[2].text.flatMap({ UserID($0) }), let tenant = parts[3].text.flatMap({ TenantID($0) }),
             let method = parts[4].text.flatMap(PaymentMethod.init(rawValue:)), let amount = parts[5].int, let currency = parts[6].text,

@@ -13,6 +13,7 @@ extension BookingEngine {
             })
         var bookings: [Booking?] = []
         for reply in replies { bookings.append(try Self.booking(reply)) }
+        if bookings.contains(where: { $0 == nil }) { try await requireMemory("read booking") }
         return bookings
     }
 

@@ -55,6 +55,7 @@ extension BookingEngine {
                         .int(Self.finishedKept.inMilliseconds),
                     ])
             })
+        try await requireMemory("release", of: replies)
         return zip(releases, replies).map { release, reply in
             Result { () throws(EngineError) in try Self.outcome(of: release, reply) }
         }

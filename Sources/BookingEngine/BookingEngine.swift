@@ -10,13 +10,19 @@ public struct BookingEngine: Sendable {
 
     public let redis: RedisClient
     public let limits: ReserveLimits
+    /// While it says no, every call is refused; nil for tools and for what recovers, which ask all the same.
+    let trust: Trust?
     private let gatherer: ReserveGatherer
 
-    /// - Parameter reservers: connections for reserves alone, each with one flight of them under way (``ReserveGatherer``).
-    public init(redis: RedisClient, reservers: [RedisClient] = [], limits: ReserveLimits = ReserveLimits()) {
+    /// - Parameters:
+    ///   - reservers: connections for reserves alone, each with one flight of them under way (``ReserveGatherer``).
+    ///   - trust: told of by each connection; nil where calls are to be made in any case.
+    public init(redis: RedisClient, reservers: [RedisClient] = [], limits: ReserveLimits = ReserveLimits(), trust: Trust? = nil) {
         self.redis = redis
         self.limits = limits
-        gatherer = ReserveGatherer(connections: reservers.isEmpty ? [redis] : reservers, spare: redis, limits: limits)
+        self.trust = trust
+        trust?.watch(redis)
+        gatherer = ReserveGatherer(connections: reservers.isEmpty ? [redis] : reservers, spare: redis, limits: limits, trust: trust)
     }
 
     /// Who asks for a reserve, and how it is told from another.
@@ -45,6 +51,7 @@ public struct BookingEngine: Sendable {
     /// Reserves everything or nothing, without a task; together with other reserves of the moment, in one call of Redis.
     /// - Parameter then: called once, on Redis' I/O thread as a rule. It must not block.
     public func reserve(_ request: ReserveRequest, _ context: ReserveContext, booking: BookingID, then: @escaping @Sendable (ReserveResult) -> Void) {
+        if let trust, !trust.isTrusted { return then(.failure(.untrusted("reserve"))) }
         gatherer.add(PendingReserve(request, context, booking: booking, then: then))
     }
 }

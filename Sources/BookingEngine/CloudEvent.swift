@@ -51,6 +51,8 @@ extension MessageType {
         case .paymentCharge, .paymentAdvance, .paymentWebhook, .paymentRefund, .paymentDecideRefund, .paymentRefundEvent: .paymentCommands
         case .paymentProcessing, .paymentSuccess, .paymentFailed, .paymentRefunded: .paymentEvents
         case .operationFinished: .operationEvents
+        case .auditRecorded: .auditEvents
+        case .opsRedrive, .opsDiscard, .opsImport, .opsReplay: .opsCommands
         }
     }
 }

@@ -10,6 +10,8 @@ public struct EngineError: Error, CustomStringConvertible {
         case unexpectedReply = "unexpected_reply"
         /// State that must be there is not: a zone whose hold exists. Nothing is decided on it.
         case stateMissing = "state_missing"
+        /// Redis may have forgotten something and was not recovered yet; nothing was asked of it.
+        case untrusted
     }
 
     /// What a message handler should do about an error.
@@ -55,11 +57,17 @@ public struct EngineError: Error, CustomStringConvertible {
         EngineError(.stateMissing, operation: operation, message: "the zone of a held booking is not in Redis", file: file, line: line)
     }
 
+    /// Nothing is asked before recovery has said that Redis knows everything.
+    static func untrusted(_ operation: String, file: String = #fileID, line: Int = #line) -> EngineError {
+        EngineError(.untrusted, operation: operation, message: "Redis is being recovered", file: file, line: line)
+    }
+
     /// What a message handler should do about this error.
     public var disposition: Disposition {
         switch code {
         case .redis: underlying.flatMap { Disposition(rawValue: $0.disposition.rawValue) } ?? .retry  // Redis' own word where it has one
         case .unexpectedReply: .retry  // a newer build may have written it
+        case .untrusted: .outage  // until recovery is done; no message is to blame
         case .stateMissing: .outage  // it comes back with recovery; deciding without it would lose seats or money
         }
     }

@@ -111,7 +111,10 @@ public struct OutboxSweeper: Service {
         var writer = JSONWriter()
         writer.raw("{" + offsets.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",") + "}")
         let text = String(decoding: writer.bytes, as: UTF8.self)
-        for reply in try await redis.pipeline(held.map { RedisCommand("SET", Keys.mark($0), text) }) { _ = try reply.get(operation: "write mark") }
-        last = offsets
+        // Refused while Redis is not trusted; then it is written again later.
+        let calls = held.map { RedisScriptCall(keys: [Keys.trusted($0), Keys.mark($0)], arguments: [.string(text)]) }
+        let replies = try await redis.evaluate(LuaScript.writeMark, calls: calls)
+        for reply in replies { _ = try reply.get(operation: "write mark") }
+        if replies.allSatisfy({ $0.int == 1 }) { last = offsets }
     }
 }

@@ -106,7 +106,7 @@ struct ReserveBatch: Sendable {
     }
 
     /// Tells every caller what became of its reserve.
-    func answer(_ result: Result<RedisReply, RedisError>) {
+    func answer(_ result: Result<RedisReply, RedisError>, _ trust: Trust? = nil) {
         switch result {
         case .success(let reply):
             guard let replies = reply.elements, replies.count == reserves.count else {
@@ -115,7 +115,7 @@ struct ReserveBatch: Sendable {
             }
             let shard = Shard(of: place.event)
             for (reserve, reply) in zip(reserves, replies) {
-                reserve.then(ReserveOutcome.read(reply, booking: reserve.booking, shard: shard, trace: reserve.trace))
+                reserve.then(ReserveOutcome.read(reply, booking: reserve.booking, shard: shard, trace: reserve.trace, trust))
             }
         case .failure(let error):
             for reserve in reserves { reserve.then(.failure(.redis("reserve", error))) }

@@ -33,16 +33,19 @@ final class ReserveGatherer: Sendable {
     private let spare: RedisClient
     private let reserveLimits: ReserveLimits
     private let limits: Limits
+    private let trust: Trust?
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - connections: each has one flight under way.
     ///   - spare: for what is sent once more.
-    init(connections: [RedisClient], spare: RedisClient, limits reserveLimits: ReserveLimits, limits: Limits = Limits()) {
+    ///   - trust: told when a zone is missing in a Redis that was not checked.
+    init(connections: [RedisClient], spare: RedisClient, limits reserveLimits: ReserveLimits, limits: Limits = Limits(), trust: Trust? = nil) {
         self.connections = connections
         self.spare = spare
         self.reserveLimits = reserveLimits
         self.limits = limits
+        self.trust = trust
         state = Mutex(State(underWay: Array(repeating: 0, count: connections.count)))
     }
 
@@ -118,7 +121,7 @@ final class ReserveGatherer: Sendable {
 
     private func finish(_ batch: ReserveBatch, _ command: RedisCommand, _ result: Result<RedisReply, RedisError>, _ connection: Int) {
         if let next = landed(connection) { send(next) }
-        if case .failure(let error) = result, error.code == .connectionLost || error.code == .notConnected {
+        if case .failure(let error) = result, error.code == .connectionLost || error.code == .notConnected, trust?.isTrusted ?? true {
             spare.evaluate(ReserveBatch.script, command) { [self] result in answer(batch, result) }
         } else {
             answer(batch, result)
@@ -128,6 +131,6 @@ final class ReserveGatherer: Sendable {
     private func answer(_ batch: ReserveBatch, _ result: Result<RedisReply, RedisError>) {
         // Room is made first: a caller that goes on at once must not find the queue full of what is done.
         state.withLock { $0.pending -= batch.reserves.count }
-        batch.answer(result)
+        batch.answer(result, trust)
     }
 }

@@ -3,12 +3,16 @@ import RedisClient
 
 extension ReserveOutcome {
     /// Reads the part of `reserve.lua`'s reply that belongs to one reserve.
-    static func read(_ reply: RedisReply, booking: BookingID, shard: Shard, trace: String) -> BookingEngine.ReserveResult {
+    static func read(_ reply: RedisReply, booking: BookingID, shard: Shard, trace: String, _ trust: Trust? = nil) -> BookingEngine.ReserveResult {
         let parts: [RedisReply]?
         do {
             parts = try reply.get(operation: "reserve").elements
         } catch {
             return .failure(.redis("reserve", error))
+        }
+        if let trust, parts?.first?.text == "untrusted" {
+            trust.missed()
+            return .failure(.untrusted("reserve"))
         }
         guard let parts, let name = parts.first?.text, let outcome = outcome(name, parts, booking: booking, shard: shard, trace: trace) else {
             return .failure(.unexpected("reserve", reply))
@@ -35,7 +39,7 @@ extension ReserveOutcome {
             // Our own booking under our own key: the reply to the first call was lost, and this is its repetition.
             return reservation.booking == booking ? .reserved(reservation, nil) : .replayed(reservation)
         case "key_reused": return .keyReused
-        case "zone_missing", "zone_mismatch": return .zoneUnknown
+        case "zone_missing", "zone_mismatch", "untrusted": return .zoneUnknown
         case "seats_required": return .seatsRequired
         case "seats_not_numbered": return .seatsNotNumbered
         case "sale_closed":

@@ -1,32 +1,91 @@
-public import Domain
+import Domain
 public import Logging
 public import RedisClient
+public import ServiceLifecycle
+import Synchronization
 
-/// Whether the Redis on the line is the one whose state was checked (ARCHITECTURE, Trust).
+/// Whether the Redis on the line is the one whose state was checked (ARCHITECTURE, Trust); while it is not, the engine refuses every call.
 ///
-/// A run_id that changed means a restart, a failover or a loss. Today it is logged and taken up; the replay behind it is in NOT_IMPLEMENTED.md.
-public struct Trust: Sendable {
-    private let redis: RedisClient
-    private let logger: Logger
+/// The hot path reads one word of memory. It changes when a connection meets another run_id, when state is missing that must be there, and by a look
+/// at `trusted:{t}` each ``interval``; the key is written by whoever recovers (`Recovery`), never here.
+public final class Trust: Service, Sendable {
+    /// How often the keys are looked at: also the longest time for which a flushed Redis that nobody asks is taken for a good one.
+    public static let interval: Duration = .milliseconds(200)
 
-    public init(redis: RedisClient, logger: Logger) {
-        self.redis = redis
-        self.logger = logger
+    private struct State {
+        /// The run_id that the newest connection met.
+        var runID: String?
+        /// Whether it was told since that the state may be gone.
+        var doubts = 0
     }
 
-    /// Compares the run_id with what each shard trusts; call it after every connect.
-    /// - Returns: the shards whose trusted run_id was another.
-    @discardableResult
-    public func check(runID: String) async throws(RedisError) -> [Shard] {
-        let trusted = try await redis.pipeline(Shard.all.map { RedisCommand("GET", Keys.trusted($0)) })
-        let changed = zip(Shard.all, trusted).filter { $1.text != nil && $1.text != runID }.map(\.0)
-        let unknown = zip(Shard.all, trusted).filter { $1.isNull }.map(\.0)
-        if !changed.isEmpty {
-            logger.warning(
-                "Redis is another process than the one that was checked", metadata: ["redis.run_id": "\(runID)", "shards": "\(changed.count)"])
+    private let logger: Logger
+    private let open = Atomic(false)
+    private let state = Mutex(State())
+    private let redis = Mutex<RedisClient?>(nil)
+
+    /// - Parameter isTrusted: what holds before the first look, for tests.
+    public init(isTrusted: Bool = false, logger: Logger) {
+        self.logger = logger
+        open.store(isTrusted, ordering: .releasing)
+    }
+
+    /// Whether decisions may be asked for.
+    public var isTrusted: Bool { open.load(ordering: .acquiring) }
+
+    /// Tells of a connection; a client's `onConnect`, which runs before anybody can send a command over it.
+    public func connected(_ runID: String) {
+        let isOther = state.withLock { state in
+            defer { state.runID = runID }
+            if state.runID == runID { return false }
+            state.doubts += 1
+            return true
         }
-        let writes = (changed + unknown).map { RedisCommand("SET", Keys.trusted($0), runID) }
-        if !writes.isEmpty { _ = try await redis.pipeline(writes) }
-        return changed
+        if isOther { close("another Redis") }
+    }
+
+    /// Tells that state is missing that must be there.
+    public func missed() {
+        state.withLock { $0.doubts += 1 }
+        close("state is missing")
+    }
+
+    /// The client whose Redis is looked at; before that nothing is trusted.
+    public func watch(_ client: RedisClient) { redis.withLock { $0 = client } }
+
+    /// Looks at the keys.
+    /// - Returns: whether all shards trust the Redis on the line.
+    @discardableResult
+    public func look() async -> Bool {
+        guard let redis = redis.withLock({ $0 }) else { return isTrusted }
+        let (runID, doubts) = state.withLock { ($0.runID, $0.doubts) }
+        guard let runID else { return false }
+        guard let trusted = try? await redis.pipeline(Shard.all.map { RedisCommand("GET", Keys.trusted($0)) }) else { return isTrusted }
+        guard trusted.allSatisfy({ $0.text == runID }) else {
+            close("Redis was not checked")
+            return false
+        }
+        // What was heard meanwhile is newer than this look.
+        let isNew = state.withLock { state in
+            guard state.runID == runID, state.doubts == doubts else { return false }
+            return !open.exchange(true, ordering: .acquiringAndReleasing)
+        }
+        if isNew { logger.notice("Redis is trusted", metadata: ["redis.run_id": "\(runID)"]) }
+        return isTrusted
+    }
+
+    private func close(_ reason: String) {
+        if open.exchange(false, ordering: .acquiringAndReleasing) {
+            logger.warning("Redis is not trusted until it was recovered", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await self.look()
+                try? await Task.sleep(for: self.isTrusted ? Self.interval : Self.interval / 4)
+            }
+        }
     }
 }

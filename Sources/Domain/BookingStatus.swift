@@ -31,4 +31,6 @@ public enum BookingReason: String, Sendable, CaseIterable {
     case paidTooLate = "paid_too_late"
     /// The organiser cancelled the event.
     case eventCancelled = "event_cancelled"
+    /// Its seats were another's when Redis, which had lost it, heard of it again.
+    case seatsTaken = "seats_taken"
 }

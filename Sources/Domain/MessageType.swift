@@ -25,4 +25,12 @@ public enum MessageType: String, Sendable, CaseIterable {
     case paymentRefunded = "payment.refunded.v1"
 
     case operationFinished = "operation.finished.v1"
+
+    /// Somebody did something that is to be remembered.
+    case auditRecorded = "audit.recorded.v1"
+
+    case opsRedrive = "ops.redrive.v1"
+    case opsDiscard = "ops.discard.v1"
+    case opsImport = "ops.import.v1"
+    case opsReplay = "ops.replay.v1"
 }

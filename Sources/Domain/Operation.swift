@@ -60,4 +60,18 @@ extension Operation {
         }
         return writer.bytes
     }
+
+    /// Reads the value of `operation.finished.v1`.
+    /// - Throws: ``JSONError`` that names the member; such a message can never succeed.
+    public static func read(eventJSON json: [UInt8]) throws(JSONError) -> (operation: Operation, tenant: TenantID) {
+        let members = try Members(json)
+        guard let status = Status(rawValue: try members.text("status")), status != .pending else {
+            throw JSONError(path: ["status"], reason: "is not an operation's end")
+        }
+        let operation = Operation(
+            id: try members.sharded("operation_id"), user: try members.id("user_id"), type: try members.text("type"),
+            resource: try members.text("resource"), status: status, version: try members.number("version"),
+            errorCode: members.optionalText("error_code").flatMap(ErrorCode.init(rawValue:)), errorMessage: members.optionalText("error_message"))
+        return (operation, try members.id("tenant_id"))
+    }
 }

@@ -21,6 +21,10 @@ public struct Payment: Equatable, Sendable {
     public var errorMessage: String?
     public let createdAt: Timestamp
     public var updatedAt: Timestamp
+    /// The gateway's id of the intent, once it is committed. Only the payment worker's rows and events have it, so that the rows can be made of the events.
+    public var intent: String?
+    /// Minor units that the gateway took: nothing, or all. As ``intent``.
+    public var capturedMinor: Int64 = 0
 
     public init(
         id: PaymentID, booking: BookingID, event: EventID, user: UserID, tenant: TenantID, method: PaymentMethod, amountMinor: Int64,
@@ -84,6 +88,8 @@ extension Payment {
         writer.member("status", status.rawValue)
         writer.member("version", version)
         writer.member("refunded_minor", refundedMinor)
+        if capturedMinor > 0 { writer.member("captured_minor", capturedMinor) }
+        writer.member("intent_id", ifPresent: intent)
         writer.member("error_code", ifPresent: errorCode)
         writer.member("error_message", ifPresent: errorMessage)
         writer.member("created_at_ms", createdAt.ms)
@@ -117,5 +123,8 @@ extension Payment {
             refundedMinor: try members.number("refunded_minor"), errorCode: members.optionalText("error_code"),
             errorMessage: members.optionalText("error_message"), createdAt: Timestamp(ms: try members.number("created_at_ms")),
             updatedAt: Timestamp(ms: try members.number("updated_at_ms")))
+        intent = members.optionalText("intent_id")
+        // Told once there is something to tell; events of earlier builds do not, but it follows from them.
+        capturedMinor = members.optionalNumber("captured_minor") ?? (status.isPaid ? amountMinor : 0)
     }
 }

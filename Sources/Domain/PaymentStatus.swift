@@ -16,6 +16,9 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the gateway took the money, even if some of it, or all, went back.
+    public var isPaid: Bool { self == .success || self == .refunded || self == .partiallyRefunded }
+
     /// Whether money may still move towards us.
     public var isOpen: Bool { self == .pending || self == .processing }
 }

@@ -13,6 +13,7 @@ struct Health: Sendable {
     let publisher: OutboxPublisher
     let tail: EventTail
     let engine: BookingEngine
+    let trust: Trust
 
     func readiness() async -> Readiness {
         let isRedisUp = (try? await redis.send(RedisCommand("PING"))) != nil
@@ -21,9 +22,10 @@ struct Health: Sendable {
         var isOutboxFull = false
         if isRedisUp && !isKafkaUp { isOutboxFull = await outboxIsFull() }
         return Readiness(
-            isReady: isRedisUp && tail.isPositioned && !isOutboxFull,
+            isReady: isRedisUp && trust.isTrusted && tail.isPositioned && !isOutboxFull,
             dependencies: [
-                .init("redis", isRedisUp ? .up : .down), .init("kafka", isKafkaUp ? .up : .down), .init("postgresql", isDatabaseUp ? .up : .down),
+                .init("redis", isRedisUp ? .up : .down), .init("trust", trust.isTrusted ? .up : .down), .init("kafka", isKafkaUp ? .up : .down),
+                .init("postgresql", isDatabaseUp ? .up : .down),
                 .init("event_tail", tail.isPositioned ? .up : .down), .init("outbox", isOutboxFull ? .down : .up),
             ])
     }

@@ -1,5 +1,6 @@
 import Authentication
 import BookingEngine
+import DeadLetters
 import Domain
 import Glibc
 import Hummingbird
@@ -10,6 +11,7 @@ import NIOCore
 import NIOPosix
 import PostgresClient
 import RedisClient
+import Replays
 import ServiceLifecycle
 import Telemetry
 import Topics
@@ -25,9 +27,10 @@ struct Ingress {
     /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
     func run() async throws {
         let logger = Logger(label: "ingress")
-        let trustQueue = TrustQueue()
+        let trust = Trust(logger: logger)
+        let onConnect: @Sendable (String) -> Void = { runID in trust.connected(runID) }
         let redis = RedisClient(
-            configuration: configuration.redis, logger: logger, scripts: [], onConnect: { runID in trustQueue.connected(runID) })
+            configuration: configuration.redis, logger: logger, scripts: [], onConnect: onConnect)
         let database = PostgresClient(configuration: configuration.database, logger: logger)
         let producer = try KafkaProducer(configuration: producerConfiguration, logger: logger)
         var tailed = KafkaConsumerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress-tail")
@@ -38,8 +41,10 @@ struct Ingress {
         let consumer = try KafkaConsumer(configuration: tailed, logger: logger)
         let tokens = try await TokenKeys(current: configuration.signingKey, previous: configuration.previousKey)
 
-        let reservers = (0..<Self.reserveConnections).map { _ in RedisClient(configuration: configuration.redis, logger: logger) }
-        let engine = BookingEngine(redis: redis, reservers: reservers, limits: configuration.limits)
+        let reservers = (0..<Self.reserveConnections).map { _ in
+            RedisClient(configuration: configuration.redis, logger: logger, onConnect: onConnect)
+        }
+        let engine = BookingEngine(redis: redis, reservers: reservers, limits: configuration.limits, trust: trust)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let waiters = Waiters()
         let tail = EventTail(consumer: consumer, waiters: waiters, logger: logger)
@@ -52,18 +57,29 @@ struct Ingress {
             payments: PaymentReports(database: database), catalogue: Catalogue(database: database, redis: redis, engine: engine), waiters: waiters,
             limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies),
             defaultPaymentToken: configuration.defaultPaymentToken, logger: logger)
-        let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine)
+        let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine, trust: trust)
 
         let webhooks = WebhookRoute(
             secrets: configuration.webhookSecrets, now: { BookingEngine.wallClockMs() / 1000 },
             send: { record in _ = try await producer.send(record) })
-        let server = try makeServer(services, health, webhooks, logger)
+        let lag = LagBoard(bootstrapServers: configuration.kafka, logger: logger)
+        let gate = AdminGate(services: services)
+        let deadLetters = DeadLetterRoutes(
+            gate: gate,
+            // Only reads here.
+            desk: DeadLetterDesk(database: database, bootstrapServers: configuration.kafka, audit: { _ in }, logger: logger),
+            audit: { entry in _ = try await producer.send(CloudEvent(entry).record) })
+        let admin = AdminRoutes(
+            gate: gate, jobs: JobReports(database: database),
+            // Only plans and lists here.
+            replays: ReplayDesk(database: database, bootstrapServers: configuration.kafka, audit: { _ in }, logger: logger),
+            lag: lag, deadLetters: deadLetters)
+        let server = try makeServer(services, health, webhooks, admin, logger)
         let monitoring = MonitoringServer(
             service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
-        let trust = TrustService(queue: trustQueue, trust: Trust(redis: redis, logger: logger), logger: logger)
         // Order is dependency; stopping goes the other way round.
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis] + reservers + [database, producer, publisher, trust, tail, sweeper, server, waiters],
+            services: [monitoring, redis] + reservers + [database, producer, publisher, trust, tail, sweeper, lag, server, waiters],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: group).run()
@@ -77,9 +93,12 @@ struct Ingress {
         return producer
     }
 
-    private func makeServer(_ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ logger: Logger) throws -> any Service {
+    private func makeServer(
+        _ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ admin: AdminRoutes, _ logger: Logger
+    ) throws -> any Service {
         let (metrics, reserve, traceSampling) = (RequestMetrics(), ReserveRoute(services: services), configuration.traceSampling)
-        let responder = IngressResponder(router: routes(services, health, webhooks), metrics: metrics, traceSampling: traceSampling, logger: logger)
+        let responder = IngressResponder(
+            router: routes(services, health, webhooks, admin), metrics: metrics, traceSampling: traceSampling, logger: logger)
         let http = HTTP1Channel.Configuration(
             httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
         var quiet = logger
@@ -104,7 +123,9 @@ struct Ingress {
             })
     }
 
-    private func routes(_ services: Services, _ health: Health, _ webhooks: WebhookRoute) -> some HTTPResponder<IngressContext> {
+    private func routes(
+        _ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ admin: AdminRoutes
+    ) -> some HTTPResponder<IngressContext> {
         let bookings = BookingRoutes(services: services)
         let catalogue = CatalogueRoutes(services: services)
         let (payments, refunds) = (PaymentRoutes(services: services), RefundRoutes(services: services))
@@ -136,6 +157,7 @@ struct Ingress {
         routes.on(.get, "\(base)/events/{id}/cancel", EventCancelRoute(services: services).progress)
         routes.on(.get, "\(base)/shows/{id}/zones", catalogue.zones)
         routes.on(.get, "\(base)/zones/{id}/seats", catalogue.seats)
+        admin.add(to: &routes)
         routes.on(.get, "/health", health.alive)
         routes.on(.get, "/ready", health.ready)
         return routes.build()

@@ -62,7 +62,8 @@ struct RateLimiter: Sendable {
     }
     private static let made = Mutex<[Made: RateHeaders]>([:])
 
-    private func address(_ request: Request, _ context: IngressContext) -> String {
+    /// Where a request came from, as far as that can be believed.
+    func address(_ request: Request, _ context: IngressContext) -> String {
         let peer = context.remoteAddress?.ipAddress ?? "unknown"
         guard trustedProxies.contains(peer), let forwarded = request.headers[.xForwardedFor] else { return peer }
         // The last address that a trusted proxy did not itself add.

@@ -104,9 +104,15 @@ extension LocalStack {
         }
     }
 
-    private func startProgram(_ component: Component, ports: [Int], check: (port: Int, path: String)) async throws {
+    /// Starts one copy of a worker with variables of its own, over those that it has anyway; ready is 200 from `GET /health` on the metrics port.
+    /// - Throws: ``LocalStackError``: `.invalid` when it runs already.
+    public func startCopy(_ component: Component, environment: [String: String] = [:]) async throws {
+        try await startProgram(component, ports: [], check: (try metricsPort(of: component), "/health"), own: environment)
+    }
+
+    private func startProgram(_ component: Component, ports: [Int], check: (port: Int, path: String), own: [String: String] = [:]) async throws {
         let program = "\(configuration.binaries)/\(component.program)"
-        let environment = try environment(for: component)
+        let environment = try environment(for: component).merging(own) { $1 }
         let metricsPort = try metricsPort(of: component)
         let probe = HTTPProbe(port: check.port, timeout: .seconds(2))
         try await start(

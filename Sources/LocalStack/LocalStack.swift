@@ -95,9 +95,11 @@ public actor LocalStack {
     }
 
     /// Stops one process as ``stop()`` does; it can be started again by ``restart(_:)``.
-    public func stop(_ component: Component) async {
-        guard let member = members[component] else { return }
-        await Task { await self.end(component, with: member.plan.stopSignal) }.value
+    /// - Returns: how it ended, now or before; SIGKILL's number when it had to be killed.
+    @discardableResult
+    public func stop(_ component: Component) async -> ExitStatus? {
+        guard let member = members[component] else { return nil }
+        return await Task { await self.end(component, with: member.plan.stopSignal) }.value
     }
 
     /// Sends the signal, SIGKILL unless told otherwise, and waits until the process is gone: a crash, or a rude stop.
@@ -151,15 +153,15 @@ public actor LocalStack {
             await withTaskGroup(of: Void.self) { group in
                 for component in phase {
                     guard let member = members[component] else { continue }
-                    group.addTask { await self.end(component, with: member.plan.stopSignal) }
+                    group.addTask { _ = await self.end(component, with: member.plan.stopSignal) }
                 }
             }
         }
         exitsContinuation.finish()
     }
 
-    private func end(_ component: Component, with signal: Int32) async {
-        guard let child = members[component]?.child else { return }
+    private func end(_ component: Component, with signal: Int32) async -> ExitStatus? {
+        guard let child = members[component]?.child else { return nil }
         members[component]?.isWatched = false
         child.send(signal)
         // A stopped process would not see the signal.
@@ -171,6 +173,7 @@ public actor LocalStack {
         }
         child.join()
         folder.removePidFile(component.name)
+        return child.exit
     }
 
     // MARK: Starting

@@ -62,8 +62,20 @@ extension MetricName {
     /// Age of the oldest message not yet committed.
     public static let kafkaConsumerLagSeconds = MetricName(
         "kafka_consumer_lag_seconds", .gauge, labels: ["group", "topic", "partition"], "Age of the oldest unhandled message.")
+    /// How a group fares on a partition: 0 ok, 1 warning, 2 stalled, 3 stopped, 4 rewound, 5 unknown.
+    public static let kafkaConsumerStatus = MetricName(
+        "kafka_consumer_status", .gauge, labels: ["group", "topic", "partition"],
+        "State of a consumer group: 0 ok, 1 warning, 2 stalled, 3 stopped, 4 rewound, 5 unknown.")
+    /// Consumers that are members of a group.
+    public static let kafkaConsumerMembers = MetricName("kafka_consumer_members", .gauge, labels: ["group"], "Members of the consumer group.")
+    /// Records written, over a sliding window.
+    public static let kafkaConsumerArrivals = MetricName(
+        "kafka_consumer_arrivals_per_second", .gauge, labels: ["group", "topic", "partition"], "Records written a second that the group reads.")
+    /// Records committed, over a sliding window.
+    public static let kafkaConsumerDepartures = MetricName(
+        "kafka_consumer_departures_per_second", .gauge, labels: ["group", "topic", "partition"], "Records the group commits a second.")
     /// Dead letters that nobody has redriven or discarded.
-    public static let dlqOpenMessages = MetricName("dlq_open_messages", .gauge, labels: ["worker"], "Dead letters not yet dealt with.")
+    public static let dlqOpenMessages = MetricName("dlq_open_messages", .gauge, labels: ["group"], "Dead letters not yet dealt with.")
     /// Age of the oldest event that Kafka has not acknowledged.
     public static let outboxOldestAgeSeconds = MetricName("outbox_oldest_age_seconds", .gauge, "Age of the oldest unsent outbox entry.")
     /// Connections to PostgreSQL in use.
@@ -99,7 +111,8 @@ extension MetricName {
     public static let all: [String: MetricName] = Dictionary(
         uniqueKeysWithValues: [
             httpRequests, bookingReservations, bookingReservationFailures, paymentsBegun, paymentWebhooks, workerMessages, dlqMessages,
-            activeReservations, zoneAvailable, zoneCapacity, kafkaConsumerLag, kafkaConsumerLagSeconds, dlqOpenMessages,
+            activeReservations, zoneAvailable, zoneCapacity, kafkaConsumerLag, kafkaConsumerLagSeconds, kafkaConsumerStatus,
+            kafkaConsumerMembers, kafkaConsumerArrivals, kafkaConsumerDepartures, dlqOpenMessages,
             outboxOldestAgeSeconds, dbConnectionsActive, queueWaiting, redisMemoryUsedBytes, redisMemoryMaxBytes,
             httpRequestDuration, redisOperationDuration, workerHandleDuration, endToEndDuration,
         ].map { ($0.text, $0) })

@@ -23,13 +23,24 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
     public let label: String
     /// For people; no personal data.
     public let message: String
+    /// Where it was made, as `module/file:line`, or what stands for that; for the DLQ's groups, so of bounded variety.
+    public let site: String
 
     /// Makes a failure, as a handler that knows what to do throws it.
-    public init(_ disposition: Disposition, label: String, message: String) {
+    public init(_ disposition: Disposition, label: String, message: String, file: String = #fileID, line: Int = #line) {
+        self.init(disposition, label: label, message: message, site: "\(file):\(line)")
+    }
+
+    /// Makes a failure that says itself where it was made.
+    public init(_ disposition: Disposition, label: String, message: String, site: String) {
         self.disposition = disposition
         self.label = label
         self.message = message
+        self.site = site
     }
+
+    /// The same failure with another word about what to do.
+    func with(_ disposition: Disposition) -> Failure { Failure(disposition, label: label, message: message, site: site) }
 
     public var description: String { "\(disposition.rawValue) (\(label)): \(message)" }
 }
@@ -38,6 +49,12 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
 public protocol ClassifiedError: Error {
     /// The error as a worker sees it.
     var failure: Failure { get }
+    /// Where it was made, as `module/file:line`. The default is nil: where ``failure`` makes it.
+    var site: String? { get }
+}
+
+extension ClassifiedError {
+    public var site: String? { nil }
 }
 
 extension Failure {
@@ -45,20 +62,44 @@ extension Failure {
     public init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
-        case let error as any ClassifiedError: self = error.failure
-        case let error as KafkaError: self.init(Disposition(error.disposition), label: error.label, message: "\(error)")
-        case let error as RedisError: self.init(Disposition(error.disposition), label: error.label, message: "\(error)")
+        case let error as any ClassifiedError:
+            let failure = error.failure
+            self.init(failure.disposition, label: failure.label, message: failure.message, site: error.site ?? failure.site)
+        case let error as KafkaError:
+            self.init(Disposition(error.disposition), label: error.label, message: "\(error)", site: error.location)
+        case let error as RedisError:
+            self.init(Disposition(error.disposition), label: error.label, message: "\(error)", site: "\(error.file):\(error.line)")
         case let error as PostgresError:
             // The handler's own error inside a transaction knows better than the wrapper around it.
             if error.code == .jobFailed, let cause = error.underlying {
                 self.init(cause)
             } else {
-                self.init(Disposition(error.disposition), label: error.label, message: "\(error)")
+                self.init(Disposition(error.disposition), label: error.label, message: "\(error)", site: Self.site(error))
             }
-        case let error as JSONError: self.init(.deadLetter, label: "undecodable", message: "\(error)")  // the same bytes read the same again
+        case let error as JSONError:
+            // The same bytes read the same again.
+            self.init(.deadLetter, label: "undecodable", message: "\(error)", site: Self.site(error))
         case is CancellationError: self.init(.outage, label: "cancelled", message: "the task was cancelled")  // the message is not to blame
-        default: self.init(.retry, label: "other", message: "\(type(of: error))")  // unknown: bounded attempts, then a person looks at it
+        default:
+            // Unknown: bounded attempts, then a person looks at it.
+            self.init(.retry, label: "other", message: "\(type(of: error))", site: "\(type(of: error))")
         }
+    }
+
+    /// The server's refusals are all made in one place of the client: what they are about tells them apart.
+    private static func site(_ error: PostgresError) -> String {
+        guard let about = error.constraint ?? error.column ?? error.table else { return "\(error.file):\(error.line)" }
+        return "postgres/\(about)"
+    }
+
+    /// The field; names that only a broken message has are all one.
+    private static func site(_ error: JSONError) -> String {
+        let names = error.path.map { name in
+            let isPlain =
+                name.utf8.count <= 40 && name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+            return isPlain ? name : "?"
+        }
+        return "json/" + (names.isEmpty ? "document" : names.prefix(4).joined(separator: "."))
     }
 }
 

@@ -18,7 +18,7 @@ public final class Worker: Service {
     private let logger: Logger
     private let loop: @Sendable () async throws -> Void
 
-    /// A worker that applies whole batches.
+    /// A worker that applies whole batches. It also consumes its group's redrive topic, where one is declared.
     /// - Parameter producer: writes the dead letters; it must outlive the worker.
     /// - Throws: ``WorkerError`` when the group has no declared DLQ or a limit is out of range, `KafkaError` when the consumer cannot be made.
     public convenience init(
@@ -30,13 +30,15 @@ public final class Worker: Service {
                 handler: handler, configuration: configuration, control: parts.control, metrics: parts.metrics, logger: parts.logger,
                 handover: parts.handover { try await handler.gaveUp($0) }, watchdog: parts.watchdog)
             let loop = BatchLoop(
-                processor: processor, consumer: parts.consumer, configuration: configuration, control: parts.control, offsets: parts.offsets,
+                processor: processor, redriveTopic: parts.redriveTopic, consumer: parts.consumer, configuration: configuration,
+                control: parts.control, offsets: parts.offsets,
                 logger: parts.logger)
             return { try await loop.run() }
         }
     }
 
-    /// A worker that handles messages one by one, several keys at once. It also consumes its group's retry topics, where some are declared.
+    /// A worker that handles messages one by one, several keys at once. It also consumes its group's retry topics and redrive topic,
+    /// where some are declared.
     /// - Parameters:
     ///   - inbox: remembers what was dealt with, for handlers that write to it.
     ///   - producer: writes the dead letters, the retries and what follows from messages; it must outlive the worker.
@@ -53,7 +55,8 @@ public final class Worker: Service {
                 logger: parts.logger,
                 handover: parts.handover { try await handler.gaveUp($0) }, retries: retries, inbox: inbox, watchdog: parts.watchdog)
             let loop = MessageLoop(
-                runner: runner, retryTopics: Set(retries.names), consumer: parts.consumer, configuration: configuration, control: parts.control,
+                runner: runner, retryTopics: Set(retries.names), redriveTopic: parts.redriveTopic, consumer: parts.consumer,
+                configuration: configuration, control: parts.control,
                 offsets: parts.offsets,
                 watchdog: parts.watchdog, logger: parts.logger)
             return { try await loop.run() }
@@ -66,6 +69,8 @@ public final class Worker: Service {
         let metrics: WorkerMetrics
         let consumer: KafkaConsumer
         let offsets: Offsets
+        /// The name of the group's redrive topic, where one is declared.
+        let redriveTopic: String?
         let logger: Logger
         let watchdog: Watchdog
         /// What hands messages on, and tells the handler of those that are given up.
@@ -87,6 +92,8 @@ public final class Worker: Service {
         var settings = KafkaConsumerConfiguration(
             bootstrapServers: configuration.bootstrapServers, clientID: configuration.name, groupID: configuration.group,
             topics: configuration.topics.map(\.name) + retries.names)
+        let redriveTopic = Topic.redrives(of: configuration.group)?.name
+        if let redriveTopic { settings.topics.append(redriveTopic) }
         settings.instanceID = configuration.instanceID
         settings.revokeLimit = configuration.revokeLimit
         settings.options = configuration.consumerOptions
@@ -104,7 +111,7 @@ public final class Worker: Service {
         self.watchdog = watchdog
         loop = makeLoop(
             Parts(
-                control: control, metrics: metrics, consumer: consumer, offsets: offsets,
+                control: control, metrics: metrics, consumer: consumer, offsets: offsets, redriveTopic: redriveTopic,
                 logger: logger, watchdog: watchdog,
                 handover: { gaveUp in
                     Handover(

@@ -6,10 +6,11 @@ enum Output {
         print(String(decoding: try encode(value), as: UTF8.self))
     }
 
-    static func encode(_ value: some Encodable) throws -> Data {
+    static func encode(_ value: some Encodable, pretty: Bool = true) throws -> Data {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
         return try encoder.encode(value)
     }
 

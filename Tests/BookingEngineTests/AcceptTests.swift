@@ -104,18 +104,6 @@ import Testing
         }
     }
 
-    @Test func aChangedRunIsNoticedOnce() async throws {
-        try await TestRedis.with { redis in
-            let trust = Trust(redis: redis, logger: Logger(label: "test"))
-            func changed(_ runID: String) async throws -> [Shard] { try await trust.check(runID: runID) }
-            let first = try await changed("a")
-            #expect(first.isEmpty)
-            #expect(try await changed("a").isEmpty)
-            #expect(try await changed("b") == Shard.all)
-            #expect(try await changed("b").isEmpty)
-        }
-    }
-
     @Test func tokensRunOutAndSayWhenTheyAreBack() async throws {
         try await TestRedis.with { redis in
             let engine = BookingEngine(redis: redis)

@@ -9,6 +9,8 @@ final class Burrow: Sendable {
             let topic: String
             let partition: Int
             let lag: Int
+            /// OK, WARN, STALL, STOP or REWIND.
+            let status: String
         }
 
         let totalLag: Int
@@ -25,12 +27,13 @@ final class Burrow: Sendable {
             let topic: String
             let partition: Int
             let current_lag: Int
+            let status: String
         }
 
         init(from decoder: any Decoder) throws {
             let status = try Answer(from: decoder).status
             totalLag = status.totallag
-            partitions = status.partitions.map { Partition(topic: $0.topic, partition: $0.partition, lag: $0.current_lag) }
+            partitions = status.partitions.map { Partition(topic: $0.topic, partition: $0.partition, lag: $0.current_lag, status: $0.status) }
         }
     }
 

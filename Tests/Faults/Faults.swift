@@ -175,8 +175,11 @@ import Testing
         #expect(keys == [["\(made.count)"]], "a key has two bookings")
         for booking in made {
             let row = rows[booking.booking] ?? ("none", "")
-            let allowed = booking.isLasting ? (booking.isCancelled ? ["cancelled 2"] : ["reserved 1"]) : ["expired 2", "cancelled 2"]
-            #expect(allowed.contains("\(row.status) \(row.version)"), "\(booking): \(row)")
+            let allowed = booking.isLasting ? [booking.isCancelled ? "cancelled" : "reserved"] : ["expired", "cancelled"]
+            // Versions rise by one; each recovery of Redis raises what they begin at by a million.
+            let version = (Int(row.version) ?? 0) % 1_000_000
+            let isRight = row.status == "reserved" ? version == 1 : version == 2 || (version == 1 && row.version != "1")
+            #expect(allowed.contains(row.status) && isRight, "\(booking): \(row)")
         }
         #expect(try await installation.available(event.zone) == event.zone.capacity - open.count)
     }

@@ -8,7 +8,7 @@ public final class Installation: Sendable {
     /// Set to anything, it keeps the folder with its logs and data.
     public static let keepVariable = "BOOKING_RUSH_KEEP"
     /// The workers that every installation runs.
-    public static let workers = ["inventory-sync", "expiry", "payment"]
+    public static let workers = ["inventory-sync", "expiry", "payment", "ops"]
     /// Set for the tests of a suite with ``InstallationTrait``.
     @TaskLocal public static var current: Installation?
 
@@ -18,6 +18,7 @@ public final class Installation: Sendable {
     private let directory: String
     private let database: String
     private let users: UserPool
+    private let ownWorkers: [String]
     private let satellites = Satellites()
 
     /// The installation of the running suite.
@@ -29,10 +30,21 @@ public final class Installation: Sendable {
 
     /// Brings everything up (stores beside each other, schema and topics, then workers and the ingress), runs `body`, takes everything
     /// down and removes the folder, unless ``keepVariable`` is set.
-    public static func with(holdSeconds: Int = 600, _ body: (Installation) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - workers: the workers that it starts itself, one copy each.
+    ///   - simulatorOptions: further options of the payment simulator.
+    public static func with(
+        holdSeconds: Int = 600, workers: [String] = workers, simulatorOptions: [String] = [], _ body: (Installation) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-\(UUID().uuidString)").path
         var failure: (any Error)?
-        do { try await run(in: directory, holdSeconds: holdSeconds, body) } catch { failure = error }
+        do {
+            let installation = try Installation(
+                directory: directory, holdSeconds: holdSeconds, workers: workers, simulatorOptions: simulatorOptions)
+            try await run(installation, body)
+        } catch {
+            failure = error
+        }
         if ProcessInfo.processInfo.environment[keepVariable] == nil {
             // The folder is in use until the last reference to the installation is gone.
             _ = try? await waitUntil("\(directory) can be removed", limit: .seconds(5)) { (try? LocalStack.erase(directory: directory)) != nil }
@@ -42,8 +54,7 @@ public final class Installation: Sendable {
         if let failure { throw failure }
     }
 
-    private static func run(in directory: String, holdSeconds: Int, _ body: (Installation) async throws -> Void) async throws {
-        let installation = try Installation(directory: directory, holdSeconds: holdSeconds)
+    private static func run(_ installation: Installation, _ body: (Installation) async throws -> Void) async throws {
         do {
             try await installation.bringUp()
             try await $current.withValue(installation) { try await body(installation) }
@@ -54,11 +65,13 @@ public final class Installation: Sendable {
         }
     }
 
-    private init(directory: String, holdSeconds: Int) throws {
+    private init(directory: String, holdSeconds: Int, workers: [String], simulatorOptions: [String]) throws {
+        ownWorkers = workers
         binaries = try Binaries.folder()
         self.directory = directory
         var configuration = LocalStackConfiguration(directory: directory, binaries: binaries)
         configuration.holdSeconds = holdSeconds
+        configuration.simulatorOptions = simulatorOptions
         // Tests speak from one address and stand for many.
         configuration.environment["TRUSTED_PROXIES"] = HTTPProbe.host
         configuration.redisMaxMemory = "1gb"
@@ -78,7 +91,7 @@ public final class Installation: Sendable {
         try await rushctl("migrate", "up")
         try await rushctl("topics", "apply")
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for worker in Self.workers { group.addTask { try await self.stack.startWorker(worker) } }
+            for worker in ownWorkers { group.addTask { try await self.stack.startWorker(worker) } }
             group.addTask { try await self.stack.startIngress() }
             try await group.waitForAll()
         }
@@ -119,11 +132,13 @@ public final class Installation: Sendable {
         return output.text
     }
 
-    private func run(_ arguments: [String], limit: Duration) async throws -> Command.Output {
+    /// Runs `rushctl` on this installation, to see what becomes of it.
+    public func run(_ arguments: [String], limit: Duration = .seconds(120)) async throws -> Command.Output {
         try await Command.run("\(binaries)/rushctl", arguments, environment: try Self.toolEnvironment(stack), limit: limit)
     }
 
-    private static func toolEnvironment(_ stack: LocalStack) throws -> [String: String] {
+    /// What `rushctl` is told of this installation.
+    public static func toolEnvironment(_ stack: LocalStack) throws -> [String: String] {
         let all = try stack.environment(for: Component("rushctl"))
         return all.filter {
             ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWT_SECRET", "PAYMENT_GATEWAY_URL", "PAYMENT_GATEWAY_KEY"].contains($0.key)

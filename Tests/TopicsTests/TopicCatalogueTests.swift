@@ -19,10 +19,10 @@ struct TopicCatalogueTests {
         #expect(declared == Set(MessageType.allCases.map(\.rawValue)))
     }
 
-    @Test func eventsAndDeadLettersAreKeptForEverCommandsAndRetriesAWeek() throws {
+    @Test func eventsAndDeadLettersAreKeptForEverCommandsRetriesAndRedrivesAWeek() throws {
         for declaration in try TopicCatalogue.load().topics {
             #expect(declaration.partitions == 12)
-            #expect(declaration.settings["retention.ms"] == ([.commands, .retries].contains(declaration.kind) ? "604800000" : "-1"))
+            #expect(declaration.settings["retention.ms"] == ([.commands, .retries, .redrives].contains(declaration.kind) ? "604800000" : "-1"))
         }
     }
 
@@ -44,6 +44,18 @@ struct TopicCatalogueTests {
         }
     }
 
+    @Test func everyGroupThatGivesUpHasATopicForWhatIsRedriven() throws {
+        let catalogue = try TopicCatalogue.load()
+        #expect(Topic.redrives(of: "nobody") == nil)
+        for letters in catalogue.topics where letters.kind == .deadLetters {
+            let group = try #require(letters.group)
+            let redrives = try #require(Topic.redrives(of: group).flatMap { catalogue[$0] }, "\(group)")
+            #expect(redrives.kind == .redrives)
+            #expect(redrives.group == group)
+            #expect(redrives.types == letters.types)
+        }
+    }
+
     @Test(arguments: [
         ("topics: 3", "list named topics"),
         ("topics: [", "not YAML"),
@@ -59,6 +71,11 @@ struct TopicCatalogueTests {
         (
             "topics:\n  - {name: booking.commands, kind: commands, partitions: 1, description: d, key: k, types: [a], retention: 7d}\n"
                 + "  - {name: payment.retry.1, kind: retries, partitions: 1, description: d, key: k, group: expiry, of: [booking.commands], retention: 7d}",
+            "named after its group"
+        ),
+        (
+            "topics:\n  - {name: booking.commands, kind: commands, partitions: 1, description: d, key: k, types: [a], retention: 7d}\n"
+                + "  - {name: payment.redrive, kind: redrives, partitions: 1, description: d, key: k, group: expiry, of: [booking.commands], retention: 7d}",
             "named after its group"
         ),
         ("topics:\n  - {name: booking.events, kind: events}\n  - {name: booking.events, kind: events}", "declared twice"),

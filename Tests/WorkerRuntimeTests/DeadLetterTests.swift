@@ -1,7 +1,9 @@
 import Domain
 import Foundation
 import KafkaClient
+import PostgresClient
 import Testing
+import Topics
 
 @testable import WorkerRuntime
 
@@ -31,11 +33,13 @@ struct DeadLetterTests {
         #expect(try #require(text(.error)).utf8.count <= 1_027)
         #expect(text(.group) == "inventory-sync")
         #expect(text(.build) == "abc")
+        #expect(text(.site)?.hasPrefix("WorkerRuntimeTests/DeadLetterTests.swift:") == true)
     }
 
     @Test func theAsyncAPIDocumentNamesEveryFailureHeader() throws {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../topics/asyncapi.yaml").path
         let document = try String(contentsOfFile: path, encoding: .utf8)
+        for header in RedriveHeader.allCases { #expect(document.contains("        \(header.rawValue): {"), "\(header.rawValue)") }
         for header in DeadLetterHeader.allCases { #expect(document.contains("        \(header.rawValue): {"), "\(header.rawValue)") }
     }
 
@@ -47,5 +51,19 @@ struct DeadLetterTests {
         #expect(Failure(Unknown()).disposition == .retry)
         struct Known: ClassifiedError { var failure: Failure { Failure(.fatal, label: "known", message: "m") } }
         #expect(Failure(Known()).label == "known")
+    }
+
+    @Test func aFailureSaysWhereItWasMade() {
+        let line = #line + 1
+        let error = KafkaError(.tooLarge, operation: "o", message: "m")
+        #expect(Failure(error).site == "WorkerRuntimeTests/DeadLetterTests.swift:\(line)")
+        #expect(Failure(PostgresError(code: .server, operation: "o", message: "m", constraint: "seat_zones_pkey")).site == "postgres/seat_zones_pkey")
+        #expect(Failure(JSONError(path: ["zone", "held"], reason: "is missing")).site == "json/zone.held")
+        #expect(Failure(JSONError(path: ["zone", "PoIsOn 17"], reason: "is missing")).site == "json/zone.?")
+        struct Known: ClassifiedError {
+            var failure: Failure { Failure(.retry, label: "known", message: "m") }
+            var site: String? { "there:1" }
+        }
+        #expect(Failure(Known()).site == "there:1")
     }
 }

@@ -85,7 +85,11 @@ local function reserve(userKey, holdKey, at)
     end
   end
 
-  if not zone[1] then return { 'zone_missing', -1 } end
+  if not zone[1] then
+    -- Where nothing says that this Redis was checked, the zone may be forgotten rather than unknown.
+    if call('EXISTS', (string.gsub(KEYS[6], '^epoch', 'trusted'))) == 0 then return { 'untrusted', -1 } end
+    return { 'zone_missing', -1 }
+  end
   if zone[1] ~= ARGV[1] or zone[2] ~= ARGV[2] then return { 'zone_mismatch', -1 } end
   if seated and named == 0 then return { 'seats_required', -1 } end
   if not seated and named > 0 then return { 'seats_not_numbered', -1 } end

@@ -1,6 +1,6 @@
 # Sourced by the scripts of ops/: builds the release products, and only when a source is newer than the last build.
 
-readonly products=(embedded-broker payment-simulator ingress inventory-sync expiry payment rushctl)
+readonly products=(embedded-broker payment-simulator ingress inventory-sync expiry payment ops rushctl)
 readonly release="$root/.build/release"
 readonly stamp="$root/.build/ops-release-stamp"
 

@@ -3,6 +3,7 @@ import Domain
 import KafkaClient
 import Logging
 import PostgresClient
+import Recovery
 import RedisClient
 import ServiceLifecycle
 import Settings
@@ -35,6 +36,8 @@ struct Expiry {
         self.database = database
         var redis = try RedisConfiguration(url: settings.text("REDIS_URL", default: "redis://127.0.0.1:6379"))
         redis.clientName = Self.group
+        // Everybody waits for Redis to be recovered, so its return is noticed soon.
+        redis.reconnectMaximum = .milliseconds(200)
         self.redis = redis
         metricsPort = try settings.int("METRICS_PORT", default: 9102, in: 0...65_535)
     }
@@ -44,12 +47,13 @@ struct Expiry {
         let logger = Logger(label: Self.group)
         let owner = "\(Self.group)-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))"
         let database = PostgresClient(configuration: database, logger: logger)
-        let redis = RedisClient(configuration: redis, logger: logger)
+        let trust = Trust(logger: logger)
+        let redis = RedisClient(configuration: redis, logger: logger, onConnect: { trust.connected($0) })
         let producer = try KafkaProducer(
             configuration: KafkaProducerConfiguration(bootstrapServers: worker.bootstrapServers, clientID: Self.group), logger: logger)
         let admin = try KafkaAdmin(
             configuration: KafkaAdminConfiguration(bootstrapServers: worker.bootstrapServers, clientID: "\(Self.group)-marks"), logger: logger)
-        let engine = BookingEngine(redis: redis)
+        let engine = BookingEngine(redis: redis, trust: trust)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let sweeper = OutboxSweeper(
             owner: owner, publisher: publisher, redis: redis,
@@ -65,9 +69,15 @@ struct Expiry {
                     isReady: readiness.isReady && redis.isConnected,
                     dependencies: readiness.dependencies + [.init("redis", redis.isConnected ? .up : .down)])
             })
+        let recovery = RecoveryService(
+            recovery: Recovery(
+                owner: owner, redis: redis, database: database, admin: admin, bootstrapServers: self.worker.bootstrapServers,
+                publish: { publisher.publishWithoutWaiting($0) }, logger: logger),
+            trust: trust)
         let due = DueHolds(owner: owner, engine: engine, publisher: publisher, logger: logger)
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis, database, producer, publisher, sweeper, due, worker], gracefulShutdownSignals: [.sigterm, .sigint],
+            services: [monitoring, redis, trust, database, producer, publisher, recovery, sweeper, due, worker],
+            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(18)
         try await ServiceGroup(configuration: group).run()

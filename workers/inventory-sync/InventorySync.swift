@@ -1,6 +1,7 @@
 import KafkaClient
 import Logging
 import PostgresClient
+import Projections
 import ServiceLifecycle
 import Settings
 import Telemetry
@@ -42,8 +43,10 @@ struct InventorySync {
         let deadLetters = try KafkaProducer(
             configuration: KafkaProducerConfiguration(bootstrapServers: worker.bootstrapServers, clientID: Self.group), logger: logger)
         let worker = try Worker(
-            configuration: worker, handler: ProjectionHandler(projection: Projection(database: database, group: Self.group)), producer: deadLetters,
-            logger: logger)
+            configuration: worker,
+            handler: ProjectionHandler(
+                writer: ProjectionWriter(BookingProjection(), offsets: ProjectionOffsets(group: Self.group), database: database)),
+            producer: deadLetters, logger: logger)
         let monitoring = MonitoringServer(service: Self.group, port: metricsPort, readiness: { worker.readiness })
         var group = ServiceGroupConfiguration(
             services: [monitoring, database, deadLetters, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

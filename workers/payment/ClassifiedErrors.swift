@@ -9,6 +9,8 @@ extension EngineError: ClassifiedError {
         // Both name the same four dispositions.
         Failure(Failure.Disposition(rawValue: disposition.rawValue) ?? .retry, label: label, message: message)
     }
+
+    public var site: String? { "\(file):\(line)" }
 }
 
 extension GatewayError: ClassifiedError {
@@ -16,6 +18,8 @@ extension GatewayError: ClassifiedError {
     public var failure: Failure {
         Failure(Failure.Disposition(rawValue: disposition.rawValue) ?? .retry, label: "gateway_\(code.rawValue)", message: description)
     }
+
+    public var site: String? { "\(file):\(line)" }
 }
 
 extension IllegalSagaTransition: ClassifiedError {

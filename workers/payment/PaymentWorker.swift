@@ -47,13 +47,14 @@ struct PaymentWorker {
     func run() async throws {
         let logger = Logger(label: Self.group)
         let database = PostgresClient(configuration: database, logger: logger)
-        let redis = RedisClient(configuration: redis, logger: logger)
+        let trust = Trust(logger: logger)
+        let redis = RedisClient(configuration: redis, logger: logger, onConnect: { trust.connected($0) })
         let gateway = PaymentGateway(configuration: gateway, logger: logger)
         let producer = try KafkaProducer(
             configuration: KafkaProducerConfiguration(bootstrapServers: worker.bootstrapServers, clientID: Self.group), logger: logger)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let parts = PaymentParts(
-            database: database, engine: BookingEngine(redis: redis), gateway: TimedGateway(gateway), group: Self.group,
+            database: database, engine: BookingEngine(redis: redis, trust: trust), gateway: TimedGateway(gateway), group: Self.group,
             publish: { publisher.publishWithoutWaiting($0) },
             send: { records in for result in await producer.send(records) { _ = try result.get() } }, now: { .now }, logger: logger)
         let worker = try Worker(configuration: worker, handler: parts.handler, producer: producer, logger: logger)
@@ -69,7 +70,7 @@ struct PaymentWorker {
                     ])
             })
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis, database, gateway, producer, publisher, parts.clock, worker],
+            services: [monitoring, redis, trust, database, gateway, producer, publisher, parts.clock, worker],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(18)
         try await ServiceGroup(configuration: group).run()

@@ -87,6 +87,14 @@ public struct JSONReader {
         }
     }
 
+    /// Reads one value of any kind as the bytes that it is written in, checking its form.
+    public mutating func value() throws(JSONError) -> [UInt8] {
+        skipSpace()
+        let start = position
+        try skip()
+        return Array(bytes[start..<position])
+    }
+
     /// Checks that nothing but white space is left.
     public mutating func end() throws(JSONError) {
         skipSpace()

@@ -32,6 +32,8 @@ struct Members {
         return number
     }
 
+    func optionalNumber(_ key: String) -> Int64? { numbers[key] }
+
     func id<Kind>(_ key: String) throws(JSONError) -> Identifier<Kind> {
         guard let id = Identifier<Kind>(try text(key)) else { throw JSONError(path: [key], reason: "must be a UUID") }
         return id

@@ -11,6 +11,8 @@ struct IngressContext: RequestContext {
     let remoteAddress: SocketAddress?
     /// The span of this request.
     var trace = TraceContext(isSampled: false)
+    /// The `X-Request-ID` of this request.
+    var requestID = ""
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

@@ -16,6 +16,7 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
             requestID: request.headers[.xRequestID], traceparent: request.headers[.traceparent], traceSampling: traceSampling)
         var context = context
         context.trace = exchange.trace
+        context.requestID = exchange.requestID
         var response: Response
         do {
             response = try await router.respond(to: request, context: context)

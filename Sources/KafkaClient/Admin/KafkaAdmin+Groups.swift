@@ -51,6 +51,31 @@ extension KafkaAdmin {
         }
     }
 
+    /// One consumer group as its coordinator sees it; nil for one that nobody has ever joined.
+    public func group(_ name: String) async throws(KafkaError) -> KafkaGroup? {
+        try await groups().first { $0.name == name }
+    }
+
+    /// Where reading of a topic's partitions has to start to get every record of a time or later; the end where there is none.
+    ///
+    /// It may be somewhat earlier than the first of them: some brokers name the beginning of the batch that it is in.
+    /// - Parameter timeMs: ms since 1970, as the records' timestamps are.
+    /// - Throws: `.unknownTopic`.
+    public func offsets(topic: String, sinceMs timeMs: Int64) async throws(KafkaError) -> [Int32: Int64] {
+        try await ask("offsets for a time") { (client, limit) throws(KafkaError) in
+            let ranges = try client.offsets(topic: topic, limit: limit)
+            let partitions = ranges.keys.map { KafkaTopicPartition(topic: topic, partition: $0) }
+            // Below zero librdkafka takes the time for one of its names of an offset.
+            let found = try client.listOffsets(partitions, time: max(0, timeMs), limit: limit)
+            var offsets: [Int32: Int64] = [:]
+            for (partition, range) in ranges {
+                let offset = found[KafkaTopicPartition(topic: topic, partition: partition)] ?? -1
+                offsets[partition] = offset < 0 ? range.high : offset
+            }
+            return offsets
+        }
+    }
+
     /// The oldest and next offsets of a topic's partitions.
     /// - Throws: `.unknownTopic`.
     public func offsets(topic: String) async throws(KafkaError) -> [Int32: KafkaOffsetRange] {
@@ -80,9 +105,12 @@ extension KafkaAdmin {
         }
     }
 
-    /// Sets a group's committed offsets; the group must have no members.
-    /// - Throws: `.rebalanced` while it has.
+    /// Sets a group's committed offsets; the group must have no members. The coordinator is asked first, and refuses by itself if one joins meanwhile.
+    /// - Throws: `.rebalanced` while it has; nothing is changed then.
     public func setOffsets(group: String, _ offsets: [KafkaTopicPartition: Int64]) async throws(KafkaError) {
+        if let members = try await self.group(group)?.members, members > 0 {
+            throw KafkaError(.rebalanced, operation: "set offsets", message: "the group has \(members) active members")
+        }
         try await ask("set offsets") { (client, limit) throws(KafkaError) in
             let list = TopicPartitionList(offsets)
             var alter = rd_kafka_AlterConsumerGroupOffsets_new(group, list.pointer)

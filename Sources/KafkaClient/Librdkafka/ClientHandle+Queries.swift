@@ -46,8 +46,13 @@ extension ClientHandle {
     /// `query_watermark_offsets` may not (librdkafka #4460).
     func listOffsets(_ partitions: [KafkaTopicPartition], at offset: KafkaOffset, limit: Duration) throws(KafkaError) -> [KafkaTopicPartition: Int64]
     {
+        try listOffsets(partitions, time: offset.number, limit: limit)
+    }
+
+    /// The first offset of each partition whose record is of `time` (ms since 1970) or later, below 0 where there is none.
+    func listOffsets(_ partitions: [KafkaTopicPartition], time: Int64, limit: Duration) throws(KafkaError) -> [KafkaTopicPartition: Int64] {
         if partitions.isEmpty { return [:] }
-        let list = TopicPartitionList(partitions, offset: offset.number)
+        let list = TopicPartitionList(partitions, offset: time)
         let response = rd_kafka_offsets_for_times(pointer, list.pointer, limit.clampedMilliseconds)
         guard response == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(response, operation: "list offsets") }
         var offsets: [KafkaTopicPartition: Int64] = [:]

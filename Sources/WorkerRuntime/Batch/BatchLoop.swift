@@ -5,6 +5,8 @@ import Telemetry
 /// Collects batches from the consumer, has them processed, and commits.
 struct BatchLoop<Handler: BatchHandler>: Sendable {
     let processor: BatchProcessor<Handler>
+    /// The name of the topic whose records were delivered elsewhere first.
+    let redriveTopic: String?
     let consumer: KafkaConsumer
     let configuration: WorkerConfiguration
     let control: WorkerControl
@@ -30,7 +32,8 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
                 offsets.inHand(collected.messages)
                 defer { offsets.inHand([:]) }
                 do {
-                    try await processor.process(collected.messages) { consumer.generation != generation }
+                    let messages = collected.messages.map { $0.topic == redriveTopic ? $0.firstDelivered : $0 }
+                    try await processor.process(messages) { consumer.generation != generation }
                     offsets.done(collected.messages)
                 } catch .abandoned {
                     logger.debug("batch handed back", metadata: Logger.Metadata([.count: "\(collected.messages.count)"]))

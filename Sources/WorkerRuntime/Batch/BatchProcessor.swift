@@ -53,8 +53,8 @@ struct BatchProcessor<Handler: BatchHandler>: Sendable {
                 }
             } catch {
                 let failure = Failure(error)
-                let final = Failure(.deadLetter, label: failure.label, message: failure.message)
-                undecodable.append(DeadLetter(message: message, failure: final, attempts: 1, firstFailureMs: started, lastFailureMs: started))
+                undecodable.append(
+                    DeadLetter(message: message, failure: failure.with(.deadLetter), attempts: 1, firstFailureMs: started, lastFailureMs: started))
             }
         }
         let dead = undecodable + (try await settleAll(items, isStale))

@@ -1,5 +1,6 @@
 import Domain
 import KafkaClient
+import Topics
 
 /// A message that is given up, and why.
 struct DeadLetter: Sendable {
@@ -10,32 +11,13 @@ struct DeadLetter: Sendable {
     let lastFailureMs: Int64
 }
 
-/// The headers that a dead letter has beside those of the original (`failureHeaders` in `topics/asyncapi.yaml`).
-public enum DeadLetterHeader: String, Sendable, CaseIterable {
-    case topic = "dlq_topic"
-    case partition = "dlq_partition"
-    case offset = "dlq_offset"
-    case attempts = "dlq_attempts"
-    case firstFailure = "dlq_first_failure"
-    case lastFailure = "dlq_last_failure"
-    case errorClass = "dlq_error_class"
-    case error = "dlq_error"
-    case group = "dlq_group"
-    case build = "dlq_build"
-
+extension DeadLetter {
     /// How much of an error's text is kept, in bytes.
     static let maxErrorBytes = 1_024
 
-    private static let names = Set(allCases.map(\.rawValue))
-
-    /// Whether a header belongs to the failure, not to the original.
-    public static func contains(_ name: String) -> Bool { names.contains(name) }
-}
-
-extension DeadLetter {
     /// The record for the DLQ: key, value, headers and time are the original's, byte for byte; the failure is in further headers.
     func record(topic: String, group: String, build: String) -> KafkaRecord {
-        // A message that was redriven and failed again says how it failed last.
+        // A message that was redriven and failed again says how it failed last, and keeps how often it was redriven.
         var headers = message.headers.filter { !DeadLetterHeader.contains($0.name) }
         for header in DeadLetterHeader.allCases {
             let text =
@@ -47,9 +29,10 @@ extension DeadLetter {
                 case .firstFailure: Timestamp(ms: firstFailureMs).description
                 case .lastFailure: Timestamp(ms: lastFailureMs).description
                 case .errorClass: failure.label
-                case .error: String(decoding: failure.message.utf8.prefix(DeadLetterHeader.maxErrorBytes), as: UTF8.self)
+                case .error: String(decoding: failure.message.utf8.prefix(Self.maxErrorBytes), as: UTF8.self)
                 case .group: group
                 case .build: build
+                case .site: failure.site
                 }
             headers.append(KafkaHeader(name: header.rawValue, text: text))
         }

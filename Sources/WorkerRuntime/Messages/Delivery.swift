@@ -1,10 +1,12 @@
 public import Domain
 public import KafkaClient
 public import Telemetry
+import Topics
 
 /// One attempt at one message.
 public struct Delivery: Sendable {
-    /// The message as it first came: topic, partition, offset and headers are those of its first delivery, also when it is read from a retry topic.
+    /// The message as it first came: topic, partition, offset and headers are those of its first delivery, also when it is read from a
+    /// retry topic or a redrive topic.
     public let message: KafkaMessage
     /// What makes the message one of a kind: its `ce_id`, else `topic/partition/offset` of its first delivery.
     public let id: String
@@ -22,19 +24,14 @@ public struct Delivery: Sendable {
         self.init(original: message, attempt: attempt, firstFailure: firstFailure, dueMs: nil)
     }
 
-    /// Reads what was consumed: from a topic of the worker's, or from one of its retry topics.
-    init(consumed message: KafkaMessage, retryTopics: Set<String>) {
+    /// Reads what was consumed: from a topic of the worker's, from one of its retry topics, or from its redrive topic, where all attempts are new.
+    init(consumed message: KafkaMessage, retryTopics: Set<String>, redriveTopic: String? = nil) {
         guard retryTopics.contains(message.topic) else {
-            self.init(original: message, attempt: 1, firstFailure: nil, dueMs: nil)
+            self.init(original: message.topic == redriveTopic ? message.firstDelivered : message, attempt: 1, firstFailure: nil, dueMs: nil)
             return
         }
         func number(_ name: String) -> Int64? { message.headers.text(name).flatMap { Int64($0) } }
-        let original = KafkaMessage(
-            topic: message.headers.text(DeadLetterHeader.topic.rawValue) ?? message.topic,
-            partition: number(DeadLetterHeader.partition.rawValue).flatMap { Int32(exactly: $0) } ?? message.partition,
-            offset: number(DeadLetterHeader.offset.rawValue) ?? message.offset, key: message.key, value: message.value,
-            headers: message.headers.filter { !DeadLetterHeader.contains($0.name) && !RetryHeader.contains($0.name) },
-            timestampMs: message.timestampMs)
+        let original = message.firstDelivered
         // Whatever stands in a header, an attempt after a failure is not the first.
         let failed = max(1, number(DeadLetterHeader.attempts.rawValue).flatMap { Int(exactly: $0) } ?? 1)
         self.init(
@@ -49,6 +46,17 @@ public struct Delivery: Sendable {
         self.firstFailure = firstFailure
         trace = original.headers.text("traceparent").flatMap { TraceContext(header: $0) }?.child() ?? TraceContext()
         self.dueMs = dueMs
+    }
+}
+
+extension KafkaMessage {
+    /// The message as it first came, of one that is read from a retry topic or a redrive topic: where it came from is in headers, which go.
+    var firstDelivered: KafkaMessage {
+        func number(_ header: DeadLetterHeader) -> Int64? { headers.text(header.rawValue).flatMap { Int64($0) } }
+        return KafkaMessage(
+            topic: headers.text(DeadLetterHeader.topic.rawValue) ?? topic, partition: number(.partition).flatMap { Int32(exactly: $0) } ?? partition,
+            offset: number(.offset) ?? offset, key: key, value: value,
+            headers: headers.filter { !DeadLetterHeader.contains($0.name) && !RetryHeader.contains($0.name) }, timestampMs: timestampMs)
     }
 }
 

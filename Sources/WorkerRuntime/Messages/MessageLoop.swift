@@ -45,6 +45,8 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
     let runner: MessageRunner<Handler>
     /// The names of the topics whose records say when they are due.
     let retryTopics: Set<String>
+    /// The name of the topic whose records were delivered elsewhere first.
+    let redriveTopic: String?
     let consumer: KafkaConsumer
     let configuration: WorkerConfiguration
     let control: WorkerControl
@@ -213,7 +215,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
         while mayStart, state.lanes.running < limit, state.calls < configuration.concurrency, let message = state.lanes.start() {
             state.calls += 1
             let (runner, consumer, epoch, generation) = (runner, consumer, state.epoch, state.generation)
-            let delivery = Delivery(consumed: message, retryTopics: retryTopics)
+            let delivery = Delivery(consumed: message, retryTopics: retryTopics, redriveTopic: redriveTopic)
             group.addTask {
                 .finished(message, epoch: epoch, await runner.run(delivery) { consumer.generation != generation })
             }

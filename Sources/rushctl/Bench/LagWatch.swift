@@ -1,4 +1,4 @@
-import PostgresClient
+import Lag
 import Topics
 
 /// How far PostgreSQL is behind when the load ends.
@@ -14,7 +14,8 @@ struct LagWatch {
     func untilCaughtUp() async throws -> Double {
         let start = ContinuousClock.now
         let kafka = installation.stack.endpoints.kafkaBootstrapServers
-        while try await Lag.total(bootstrapServers: kafka, [("inventory-sync", .bookingEvents)]) > 0 {
+        let target = LagTarget(group: "inventory-sync", topics: [Topic.bookingEvents.name])
+        while try await LagSampler.backlog(bootstrapServers: kafka, [target], logger: Connections.logger) != 0 {
             if ContinuousClock.now - start > .seconds(60) { break }
             try await Task.sleep(for: .milliseconds(50))
         }

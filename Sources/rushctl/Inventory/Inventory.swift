@@ -3,9 +3,10 @@ import BookingEngine
 import Domain
 import Glibc
 
-/// `rushctl inventory check`.
+/// `rushctl inventory`.
 struct Inventory: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Checks the stock.", subcommands: [Check.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Checks the stock, and gives it back to a Redis that lost it.", subcommands: [Check.self, Rebuild.self])
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import BookingEngine
 import Domain
 import KafkaClient
+import Lag
 import PostgresClient
 import RedisClient
 import Settings
@@ -57,10 +58,12 @@ struct InventoryCheck {
     private static func isAtRest(_ redis: RedisClient, _ database: PostgresClient, _ kafka: String) async throws -> Bool {
         let outbox = try await redis.pipeline(Shard.all.map { RedisCommand("XLEN", Keys.outbox($0)) })
         if outbox.contains(where: { ($0.int ?? 0) > 0 }) { return false }
-        let read: [(group: String, topic: Topic)] =
-            [("inventory-sync", .bookingEvents), ("expiry", .bookingCommands), ("payment", .paymentCommands)]
-            + Topic.retries(of: "payment").map { ("payment", $0) }
-        guard try await Lag.total(bootstrapServers: kafka, read) == 0 else { return false }
+        let payment = [Topic.paymentCommands] + Topic.retries(of: "payment")
+        let read = [
+            LagTarget(group: "inventory-sync", topics: [Topic.bookingEvents.name]), LagTarget(group: "expiry", topics: [Topic.bookingCommands.name]),
+            LagTarget(group: "payment", topics: payment.map(\.name)),
+        ]
+        guard try await LagSampler.backlog(bootstrapServers: kafka, read, logger: Connections.logger) == 0 else { return false }
         return try await MoneyInventory.isAtRest(database)
     }
 

@@ -1,5 +1,6 @@
 import Authentication
 import BookingEngine
+import Fleet
 import Foundation
 import KafkaClient
 import LocalStack
@@ -9,15 +10,22 @@ import Topics
 
 /// A whole local installation: services, schema, topics, catalogue, ingress and workers.
 struct Installation {
-    static let workers = ["inventory-sync", "expiry", "payment"]
+    static let workers = ["inventory-sync", "expiry", "payment", "ops"]
 
     let stack: LocalStack
     let settings: Settings
+    private let fleet: FleetHost?
     private let say: @Sendable (String) -> Void
 
-    /// - Parameter say: told each step in a few words.
-    init(_ configuration: LocalStackConfiguration, say: @escaping @Sendable (String) -> Void) throws {
+    /// - Parameters:
+    ///   - fleet: how many copies of which workers; without it there is one of each, and nobody restarts it.
+    ///   - say: told each step in a few words.
+    init(_ configuration: LocalStackConfiguration, fleet plan: FleetPlan? = nil, say: @escaping @Sendable (String) -> Void) throws {
+        var configuration = configuration
+        if let plan { configuration.stopLimit = plan.drain }
         stack = try LocalStack(configuration)
+        let stack = stack
+        fleet = try plan.map { try FleetHost(plan: $0, stack: stack) }
         settings = Settings([
             "DATABASE_URL": stack.endpoints.databaseURL, "REDIS_URL": stack.endpoints.redisURL,
             "KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafkaBootstrapServers, "JWT_SECRET": stack.endpoints.jwtSecret,
@@ -34,26 +42,62 @@ struct Installation {
     /// Brings everything up and loads a catalogue.
     /// - Returns: what the catalogue's ids are.
     func start(_ catalogue: SeedFile) async throws -> Seeder.Report {
-        try await stack.requireFreePorts(workers: Self.workers)
+        try await stack.requireFreePorts(workers: fleet?.supervisor.plan.workers.map(\.name) ?? Self.workers)
         let report = try await prepare(catalogue)
-        for worker in Self.workers {
-            try await stack.startWorker(worker)
-            say("\(worker) is up")
+        if let fleet {
+            try await fleet.supervisor.start()
+            say("the workers are up: \(fleet.supervisor.plan.workers.map { "\($0.name) \($0.minimum)" }.joined(separator: ", "))")
+        } else {
+            for worker in Self.workers {
+                try await stack.startWorker(worker)
+                say("\(worker) is up")
+            }
         }
         try await stack.startIngress()
         say("the ingress is up on \(stack.endpoints.baseURL)")
         return report
     }
 
+    /// Keeps what was started running, until it is cancelled: the fleet follows its lag, and workers that crash are started again.
+    /// - Throws: ``StopSignals/DeadChild`` for any other process that dies; without a fleet for a worker, too.
+    func supervise() async throws {
+        if let fleet { return try await fleet.run(endsWhenDown: false) }
+        for await exit in stack.exits { throw StopSignals.DeadChild(exit: exit) }
+    }
+
+    /// Runs `body` on what was started, under ``supervise()``.
+    func supervised<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        try await withThrowingTaskGroup(of: T?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await supervise()
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Stops everything in order; the data stay.
+    func stop() async {
+        await fleet?.close()
+        await stack.stop()
+    }
+
     /// Brings up what the product's processes stand on, and loads a catalogue.
     /// - Returns: what the catalogue's ids are.
     func prepare(_ catalogue: SeedFile) async throws -> Seeder.Report {
+        try stack.writeOperatorEnvironment()
         say("starting Redis, PostgreSQL, the broker and the payment simulator")
         try await stack.startServices()
         let made = try await Connections.database(settings) { try await Migrator(database: $0).up() }
         say(made.isEmpty ? "schema up to date" : "schema: \(made.map(\.title).joined(separator: ", "))")
         let changes = try await TopicsCommand.apply(bootstrapServers: stack.endpoints.kafkaBootstrapServers)
         say(changes.isEmpty ? "topics up to date" : "topics: \(changes.count) changes")
+        try await Rebuild.ensureTrusted(settings)
         let report = try await Connections.database(settings) { database in
             try await Connections.redis(settings) { redis in
                 try await Seeder(database: database, engine: BookingEngine(redis: redis)).load(catalogue)

@@ -38,6 +38,10 @@ final class Journey {
 
     func run() async throws {
         let catalogue = try await step("bring everything up") { try await installation.start(.demo) }
+        let watch = Task { [installation] in
+            do { try await installation.supervise() } catch { if !(error is CancellationError) { Output.progress("\(error)") } }
+        }
+        defer { watch.cancel() }
         let probe = try installation.stack.probe()
         let buyer = JourneyBuyer(probe: probe.bearer(try await installation.token()))
         guard let zone = catalogue.events.first?.shows.first?.zones.first(where: { $0.seatIds.isEmpty }) else {

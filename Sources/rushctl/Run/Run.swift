@@ -1,4 +1,5 @@
 import ArgumentParser
+import Fleet
 import Foundation
 import LocalStack
 
@@ -9,6 +10,8 @@ struct Run: AsyncParsableCommand {
         discussion: """
             Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL or
             PAYMENT_GATEWAY_URL name them.
+            The workers run as a fleet, as ops/fleet.yaml says: as many copies as their lag asks for, and one that crashes is started again
+            (`rushctl fleet --help`). A laptop has few cores, so the fewest copies are 1 here; --min-copies 2 is what production has.
             With --once it brings everything up on free ports in a folder of its own, takes bookings through their life over HTTP (paid and
             confirmed, cancelled, expired, refunded), checks the inventory, takes everything down and exits with 0 or 1.
             """)
@@ -31,12 +34,19 @@ struct Run: AsyncParsableCommand {
     @Option(help: "With --once: where to write the journey as JSON.")
     var json: String?
 
+    @Option(help: ArgumentHelp("How many copies of each worker; ops/fleet.yaml in the repository when absent.", valueName: "file"))
+    var fleet: String?
+
+    @Option(help: ArgumentHelp("Fewest copies of each worker, in place of the file's.", valueName: "copies"))
+    var minCopies = 1
+
     @Option(help: "How the broker makes records durable: always, interval=MS or none. [default: always]")
     var sync: String?
 
     func validate() throws {
         if json != nil && !once { throw ValidationError("--json goes with --once.") }
         if !(1...65_535).contains(port) { throw ValidationError("--port must be from 1 to 65535.") }
+        if !(1...100).contains(minCopies) { throw ValidationError("--min-copies must be from 1 to 100.") }
         if !(1...65_000).contains(metricsPort) { throw ValidationError("--metrics-port must be from 1 to 65000.") }
     }
 
@@ -65,14 +75,14 @@ struct Run: AsyncParsableCommand {
         ports.firstMetrics = metricsPort
         let configuration = configuration(directory ?? "\(ProcessInfo.processInfo.environment["RUSH_HOME"] ?? ".")/.run", ports)
         if fresh { try LocalStack.erase(directory: configuration.directory) }
-        let installation = try Installation(configuration) { Output.progress("  \($0)") }
+        let installation = try Installation(configuration, fleet: try FleetHost.plan(fleet).withMinimum(minCopies)) { Output.progress("  \($0)") }
         let end = StopSignals()
         do {
             let report = try await end.unlessStopped { try await installation.start(.demo) }
             try await greet(installation, report)
-            try await end.wait(orExitOf: installation.stack)
+            try await end.unlessStopped { try await installation.supervise() }
         } catch {
-            await installation.stack.stop()
+            await installation.stop()
             if error is StopSignals.Stopped {
                 Output.progress("stopped")
                 return
@@ -100,7 +110,7 @@ struct Run: AsyncParsableCommand {
               curl -s -X POST \(url)/api/v1/payments -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d "{\\"booking_id\\":\\"$BOOKING\\",\\"method\\":\\"card\\",\\"payment_token\\":\\"pm_card_visa\\"}"
               curl -s \(url)/api/v1/bookings -H "Authorization: Bearer $TOKEN"
 
-            Logs are in \(installation.stack.configuration.directory)/logs. Ctrl-C stops everything.
+            `ops/rushctl fleet status` shows the workers. Logs are in \(installation.stack.configuration.directory)/logs. Ctrl-C stops everything.
             """)
         fflush(nil)
     }
@@ -109,7 +119,7 @@ struct Run: AsyncParsableCommand {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-\(ProcessInfo.processInfo.processIdentifier)").path
         var configuration = configuration(folder, .free)
         configuration.holdSeconds = 4
-        let installation = try Installation(configuration) { Output.progress("  \($0)") }
+        let installation = try Installation(configuration, fleet: try FleetHost.plan(fleet).withMinimum(minCopies)) { Output.progress("  \($0)") }
         let end = StopSignals()
         let journey = Journey(installation: installation)
         do {
@@ -117,7 +127,7 @@ struct Run: AsyncParsableCommand {
         } catch {
             journey.fail(error)
         }
-        await installation.stack.stop()
+        await installation.stop()
         if journey.ok { try await installation.stack.erase() } else { Output.progress("the logs are in \(folder)/logs") }
         if let json { try Output.encode(journey.report).write(to: URL(fileURLWithPath: json)) }
         print(journey.ok ? "ok" : "failed")

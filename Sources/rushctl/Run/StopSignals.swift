@@ -49,13 +49,6 @@ final class StopSignals: Sendable {
         }
     }
 
-    /// Waits for a signal, or for a process that dies.
-    func wait(orExitOf stack: LocalStack) async throws {
-        try await unlessStopped {
-            for await exit in stack.exits { throw DeadChild(exit: exit) }
-        }
-    }
-
     struct DeadChild: Error, CustomStringConvertible {
         let exit: UnexpectedExit
         var description: String { "\(exit)" }

@@ -14,6 +14,7 @@ struct Seed: AsyncParsableCommand {
 
     func run() async throws {
         let catalogue = try file.map { try SeedFile.read($0) } ?? .demo
+        try await Rebuild.ensureTrusted(.environment)
         let report = try await Connections.database { database in
             try await Connections.redis { redis in
                 try await Seeder(database: database, engine: BookingEngine(redis: redis)).load(catalogue)

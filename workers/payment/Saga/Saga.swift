@@ -5,9 +5,15 @@ struct Saga: Equatable, Sendable {
     var payment: Payment
     var state: SagaState
     /// The gateway's id of the intent, once it is committed; none where nothing is to be paid.
-    var intent: String?
+    var intent: String? {
+        get { payment.intent }
+        set { payment.intent = newValue }
+    }
     /// Minor units that the gateway took: nothing, or all.
-    var capturedMinor: Int64 = 0
+    var capturedMinor: Int64 {
+        get { payment.capturedMinor }
+        set { payment.capturedMinor = newValue }
+    }
     /// The operation that waits for the end; none when the booking was reserved and charged in one request.
     let operation: OperationID?
     /// When it is called off.
@@ -32,12 +38,12 @@ struct Saga: Equatable, Sendable {
     ) {
         self.payment = payment
         self.state = state
-        self.intent = intent
-        self.capturedMinor = capturedMinor
         self.operation = operation
         self.deadline = deadline
         self.wakes = wakes
         self.trace = trace
+        self.intent = intent
+        self.capturedMinor = capturedMinor
     }
 
     /// The saga after something happened.

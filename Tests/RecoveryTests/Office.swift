@@ -1,0 +1,179 @@
+import BookingEngine
+import Domain
+import Foundation
+import KafkaClient
+import KafkaTestSupport
+import LocalStack
+import Logging
+import Migrations
+import PostgresClient
+import Projections
+import RedisClient
+import Testing
+import Topics
+
+@testable import Recovery
+
+/// One zone of a hundred places with a real Redis, PostgreSQL and broker behind it.
+struct Office {
+    static var broker: String? { TestCluster.brokerBinary }
+
+    let stack: LocalStack
+    let redis: RedisClient
+    let database: PostgresClient
+    let producer: KafkaProducer
+    let admin: KafkaAdmin
+    let recovery: Recovery
+    let event: EventID = Self.id()
+    let show: ShowID = Self.id()
+    let zone: ZoneID = Self.id()
+    let tenant: TenantID = Self.id()
+    var shard: Shard { Shard(of: event) }
+    var engine: BookingEngine { BookingEngine(redis: redis) }
+
+    static func id<Kind>() -> Identifier<Kind> { Identifier(UUIDBits(high: .random(in: .min ... .max), low: .random(in: .min ... .max))) }
+
+    static func with(_ body: (Office) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("recovery-\(UUID().uuidString)").path
+        let office = try await Office(directory)
+        let result: Result<Void, any Error>
+        do {
+            try await office.loadCatalogue()
+            result = .success(try await body(office))
+        } catch { result = .failure(error) }
+        await office.redis.shutdown()
+        await office.database.shutdown()
+        await office.producer.shutdown(flush: .seconds(1))
+        await office.admin.shutdown()
+        await office.stack.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+        try result.get()
+    }
+
+    private init(_ directory: String) async throws {
+        let binary = try #require(Self.broker)
+        let logger = Logger(label: "test")
+        stack = try LocalStack(
+            LocalStackConfiguration(directory: directory, binaries: URL(fileURLWithPath: binary).deletingLastPathComponent().path))
+        try await stack.startRedis()
+        try await stack.startPostgres()
+        try await stack.startBroker()
+        let kafka = stack.endpoints.kafkaBootstrapServers
+        redis = RedisClient(configuration: try RedisConfiguration(url: stack.endpoints.redisURL), logger: logger)
+        try redis.start()
+        database = PostgresClient(configuration: try PostgresConfiguration(url: stack.endpoints.databaseURL, poolSize: 2), logger: logger)
+        try database.start()
+        producer = try KafkaProducer(configuration: KafkaProducerConfiguration(bootstrapServers: kafka, clientID: "test"), logger: logger)
+        admin = try KafkaAdmin(configuration: KafkaAdminConfiguration(bootstrapServers: kafka, clientID: "test"), logger: logger)
+        recovery = Recovery(owner: "test", redis: redis, database: database, admin: admin, bootstrapServers: kafka, logger: logger)
+        _ = try await redis.send(RedisCommand("PING"))
+        _ = try await Migrator(database: database).up()
+        _ = try await TopicApplier(catalogue: try TopicCatalogue.load()).apply(admin: admin)
+    }
+
+    private func loadCatalogue() async throws {
+        try await database.withConnection { [event, show, zone, tenant] connection in
+            try connection.execute(
+                script: """
+                    INSERT INTO tenants (id, slug, name) VALUES ('\(tenant)', 'test', 'Test');
+                    INSERT INTO events (id, tenant_id, slug, title, status, max_tickets_per_user, sale_opens_at)
+                        VALUES ('\(event)', '\(tenant)', 'test', 'Test', 'published', 100, now() - interval '1 hour');
+                    INSERT INTO shows (id, tenant_id, event_id, starts_at, ends_at, sale_closes_at)
+                        VALUES ('\(show)', '\(tenant)', '\(event)', now() + interval '9 days', now() + interval '10 days', now() + interval '8 days');
+                    INSERT INTO seat_zones (id, tenant_id, event_id, show_id, name, price_minor, currency, seating, capacity, available)
+                        VALUES ('\(zone)', '\(tenant)', '\(event)', '\(show)', 'Floor', 1500, 'THB', 'general', 100, 100);
+                    """)
+        }
+    }
+
+    /// The zone, as a seed would load it.
+    var settings: ZoneSettings {
+        get async throws { try #require(try await Catalogue(database: database).zones().first) }
+    }
+
+    @discardableResult
+    func recover() async throws -> RecoveryReport { try await recovery.run() }
+
+    /// Waits until the client has met the Redis that runs now.
+    func reconnected() async throws {
+        let limit = ContinuousClock.now + .seconds(10)
+        while (try? await redis.send(RedisCommand("PING"))) == nil, ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    func writeMark() async throws {
+        let text = Mark(try await admin.offsets(topic: Topic.bookingEvents.name).mapValues(\.high)).text
+        _ = try await redis.pipeline(Shard.all.map { RedisCommand("SET", Keys.mark($0), text) })
+    }
+
+    func reserveUnpublished(_ count: Int) async throws -> ([BookingID], [OutboxEntry]) {
+        var bookings: [BookingID] = []
+        var entries: [OutboxEntry] = []
+        for _ in 0..<count {
+            let json = #"{"event_id":"\#(event)","show_id":"\#(show)","zone_id":"\#(zone)","quantity":1}"#
+            let request = try ReserveRequest(json: Array(json.utf8))
+            let context = BookingEngine.ReserveContext(
+                user: Self.id(), idempotencyKey: UUID().uuidString, bodyHash: "00", trace: "", age: nil)
+            let engine = engine
+            let booking = BookingID.make(nowMs: BookingEngine.wallClockMs(), shard: shard)
+            let outcome = try await withUnsafeContinuation { continuation in
+                engine.reserve(request, context, booking: booking) { continuation.resume(returning: $0) }
+            }.get().outcome
+            guard case .reserved(_, let entry?) = outcome else { throw RecoveryError(.incomplete, "\(outcome)") }
+            bookings.append(booking)
+            entries.append(entry)
+        }
+        return (bookings, entries)
+    }
+
+    func reserve(_ count: Int) async throws -> [BookingID] {
+        let (bookings, entries) = try await reserveUnpublished(count)
+        try await publish(entries)
+        return bookings
+    }
+
+    func publish(_ entries: [OutboxEntry]) async throws {
+        for result in await producer.send(entries.map(\.record)) { _ = try result.get() }
+    }
+
+    func cancel(_ bookings: [BookingID]) async throws {
+        var entries: [OutboxEntry] = []
+        for result in try await engine.release(bookings.map { .init(booking: $0, shard: shard, status: .cancelled, by: "test") }) {
+            if case .released(let entry) = try result.get() { entries.append(entry) }
+        }
+        try await publish(entries)
+    }
+
+    /// Writes to PostgreSQL what booking.events say so far, as inventory-sync does.
+    func project() async throws {
+        var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
+        for (partition, kept) in try await admin.offsets(topic: Topic.bookingEvents.name) {
+            ranges[KafkaTopicPartition(topic: Topic.bookingEvents.name, partition: partition)] = kept.low..<kept.high
+        }
+        let reader = try KafkaRangeReader(
+            bootstrapServers: stack.endpoints.kafkaBootstrapServers, clientID: "test", ranges: ranges, logger: Logger(label: "test"))
+        let projection = BookingProjection()
+        while let messages = try await reader.next(max: 1_000) {
+            let events = try messages.map { try projection.decode($0) }
+            try await database.transaction { try projection.write(events, to: $0) }
+        }
+        await reader.close()
+        let next = ranges.mapValues(\.upperBound)
+        try await database.transaction { try ProjectionOffsets(group: Recovery.projection).note(next, on: $0) }
+    }
+
+    /// What a recovery has to give back.
+    struct Picture: Equatable {
+        var bookings: [Booking]
+        var available: Int64
+        var held: Int64
+        var due: Int64
+    }
+
+    func picture(_ bookings: [BookingID]) async throws -> Picture {
+        let counts = try await engine.zoneCounts([(zone, shard)])[0]
+        let due = try await redis.send(RedisCommand("ZCARD", Keys.due(shard))).int
+        return Picture(
+            bookings: try await engine.bookings(bookings.map { ($0, shard) }).compactMap { $0 }, available: counts?.available ?? -1,
+            held: counts?.held ?? -1, due: due ?? -1)
+    }
+}

@@ -1,0 +1,95 @@
+import BookingEngine
+import Domain
+import Foundation
+import KafkaClient
+import Logging
+import RedisClient
+import Testing
+
+@testable import Recovery
+
+/// A Redis that restarts, forgets or is empty is given back what the topic and PostgreSQL know, and is trusted only then.
+@Suite(.serialized, .timeLimit(.minutes(3)), .enabled(if: Office.broker != nil)) struct RecoveryTests {
+    @Test func aRedisThatLostNothingIsTrustedWithinASecondFromItsMark() async throws {
+        try await Office.with { office in
+            #expect(try await office.recover().epoch == 0)
+            let bookings = try await office.reserve(20)
+            let before = try await office.picture(bookings)
+            // What the sweeper writes once a second; the last of the events lie behind it.
+            try await office.writeMark()
+            let late = try await office.reserve(3)
+            try await office.stack.kill(.redis)
+            try await office.stack.restart(.redis)
+            try await office.reconnected()
+            #expect(try await !office.recovery.isTrusted())
+            let report = try await office.recover()
+            #expect(report.from == "mark" && report.known == 3 && report.restored == 0 && report.epoch == 1)
+            #expect(report.seconds < 1)
+            #expect(try await office.recovery.isTrusted())
+            #expect(try await office.picture(bookings).bookings == before.bookings)
+            #expect(try await office.picture(late).bookings.count == 3)
+        }
+    }
+
+    @Test func aFlushedRedisGetsTheTopicBackWithoutAnyRowOfIt() async throws {
+        try await Office.with { office in
+            _ = try await office.recover()
+            let bookings = try await office.reserve(30)
+            try await office.cancel(Array(bookings.prefix(10)))
+            let before = try await office.picture(bookings)
+            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            #expect(try await !office.recovery.isTrusted())
+            let report = try await office.recover()
+            #expect(report.from == "projection" && report.zones == 1 && report.restored == 30 && report.lost == 0)
+            #expect(try await office.picture(bookings) == before)
+            // What comes from now on is newer than anything that was lost.
+            let next = try await office.reserve(1)
+            #expect(try await office.picture(next).bookings[0].version > 1_000_000)
+            #expect(try await office.recover().wasTrusted)
+        }
+    }
+
+    @Test func whatPostgresKnowsComesFirstAndTheRestOfTheTopicAfterIt() async throws {
+        try await Office.with { office in
+            _ = try await office.recover()
+            let bookings = try await office.reserve(30)
+            try await office.project()
+            try await office.cancel(Array(bookings.prefix(10)))
+            let more = try await office.reserve(5)
+            let before = try await office.picture(bookings + more)
+            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            let report = try await office.recover()
+            #expect(report.events == 15 && report.restored == 35)
+            #expect(try await office.picture(bookings + more) == before)
+        }
+    }
+
+    @Test func anEventThatCameLateTakesItsSeatsAfterTheRecovery() async throws {
+        try await Office.with { office in
+            _ = try await office.recover()
+            _ = try await office.reserve(5)
+            let (late, entries) = try await office.reserveUnpublished(2)
+            let before = try await office.picture(late)
+            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            let report = try await office.recover()
+            #expect(try await office.picture(late).bookings.isEmpty)
+            let watch = Task { try await LateEvents(recovery: office.recovery, ends: report.ends, epoch: report.epoch).watch() }
+            try await office.publish(entries)
+            let limit = ContinuousClock.now + .seconds(20)
+            while try await office.picture(late).bookings.count < 2, ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(50)) }
+            watch.cancel()
+            _ = try await watch.value
+            let after = try await office.picture(late)
+            #expect(after.bookings.map(\.id) == before.bookings.map(\.id) && after.held == 7 && after.available == 93)
+        }
+    }
+
+    @Test func oneRecoversAtATime() async throws {
+        try await Office.with { office in
+            let leases = Leases(purpose: "recovery", owner: "another", length: .seconds(60), redis: office.redis)
+            _ = try await leases.take([Shard.all[7]])
+            await #expect { _ = try await office.recover() } throws: { ($0 as? RecoveryError)?.code == .busy }
+            #expect(try await !office.recovery.isTrusted())
+        }
+    }
+}
