@@ -32,8 +32,7 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
                 offsets.inHand(collected.messages)
                 defer { offsets.inHand([:]) }
                 do {
-                    let messages = collected.messages.map { $0.topic == redriveTopic ? $0.firstDelivered : $0 }
-                    try await processor.process(messages) { consumer.generation != generation }
+                    try await processor.process(asDeliveredFirst(collected.messages)) { consumer.generation != generation }
                     offsets.done(collected.messages)
                 } catch .abandoned {
                     logger.debug("batch handed back", metadata: Logger.Metadata([.count: "\(collected.messages.count)"]))
@@ -87,6 +86,11 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
             if batch.messages.isEmpty || collected.messages.count >= configuration.maxMessages || bytes >= configuration.maxBytes { return collected }
             if end == nil { end = now + min(configuration.window, WorkerConfiguration.longestWindow) }
         }
+    }
+
+    private func asDeliveredFirst(_ messages: [KafkaMessage]) -> [KafkaMessage] {
+        guard messages.contains(where: { $0.topic == redriveTopic }) else { return messages }
+        return messages.map { $0.topic == redriveTopic ? $0.firstDelivered : $0 }
     }
 
     /// Waits after an error of the consumer, unless the worker must stop.
