@@ -88,7 +88,7 @@ extension Payment {
         writer.member("status", status.rawValue)
         writer.member("version", version)
         writer.member("refunded_minor", refundedMinor)
-        if capturedMinor > 0 { writer.member("captured_minor", capturedMinor) }
+        if capturedMinor > 0 || status.isPaid { writer.member("captured_minor", capturedMinor) }
         writer.member("intent_id", ifPresent: intent)
         writer.member("error_code", ifPresent: errorCode)
         writer.member("error_message", ifPresent: errorMessage)

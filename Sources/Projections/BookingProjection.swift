@@ -19,9 +19,9 @@ public struct BookingProjection: Projection {
     }
 
     public func write(_ items: [BookingEvent], to connection: PostgresConnection) throws {
-        let bookings = Self.folded(items.map(\.booking), key: \.id, version: \.version, order: { $0.bits < $1.bits })
+        let bookings = Self.folded(items.map(\.booking), key: { $0.id }, version: { $0.version }, order: { $0.bits < $1.bits })
         let zones = Self.folded(
-            items.map { (id: $0.booking.zone, counts: $0.zone) }, key: \.id, version: \.counts.version, order: { $0.bits < $1.bits })
+            items.map { (id: $0.booking.zone, counts: $0.zone) }, key: { $0.id }, version: { $0.counts.version }, order: { $0.bits < $1.bits })
         if !bookings.isEmpty { _ = try connection.query(upsertBookings, Self.columns(of: bookings)) }
         if !zones.isEmpty {
             let ids = PostgresValue.textArray(zones.map(\.id.description))

@@ -8,14 +8,17 @@ import WorkerRuntime
 
 /// Reads booking.events and hands them to the projection.
 struct ProjectionHandler: BatchHandler {
-    let writer: ProjectionWriter<BookingProjection>
+    private let writer: ProjectionWriter<BookingProjection>
+    /// The writer's; on its own, since a field of a generic type of another module costs a look-up of that type for each message.
+    private let projection: BookingProjection
     private let endToEnd = MetricName.endToEndDuration.timer()
 
     init(writer: ProjectionWriter<BookingProjection>) {
         self.writer = writer
+        projection = writer.projection
     }
 
-    func decode(_ message: KafkaMessage) throws -> BookingEvent? { try writer.projection.decode(message) }
+    func decode(_ message: KafkaMessage) throws -> BookingEvent? { try projection.decode(message) }
 
     func apply(_ items: [BatchItem<BookingEvent>]) async throws -> [Refusal] {
         var next: [KafkaTopicPartition: Int64] = [:]
