@@ -5,10 +5,12 @@ import Testing
 
 /// The operator's guided tour, typed as the runbook has it.
 @Suite(.timeLimit(.minutes(5))) struct TourTests {
+    /// The repository.
+    private let home = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../..").standardizedFileURL.path
+
     @Test func theRunbookCanBeTypedThroughToItsEnd() async throws {
         let report = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-tour-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: report) }
-        let home = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../..").standardizedFileURL.path
         let output = try await Command.run(
             "\(try Binaries.folder())/rushctl", ["tour", "--limit", "240", "--json", report.path], environment: ["RUSH_HOME": home],
             limit: .seconds(280))
@@ -32,7 +34,7 @@ import Testing
             .write(toFile: book, atomically: true, encoding: .utf8)
         let output = try await Command.run(
             "\(try Binaries.folder())/rushctl", ["tour", "--runbook", book, "--json", "\(folder)/report.json"],
-            environment: ["RUSH_HOME": folder, "TMPDIR": folder], limit: .seconds(120))
+            environment: ["RUSH_HOME": home, "TMPDIR": folder], limit: .seconds(120))
         #expect(output.status == 1)
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/report.json")))
         #expect(json["ok"].bool == false)
