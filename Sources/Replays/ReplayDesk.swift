@@ -198,7 +198,7 @@ public struct ReplayDesk: Sendable {
         let what = try report.map { try ReplayStore.json($0) } ?? ReplayStore.json(request)
         let entry = AuditEntry(
             id: entryID ?? "\(id)/\(outcome.rawValue)", actor: actor, action: action, entity: "replays", entityID: id, outcome: outcome,
-            new: Array(what.utf8), at: .wallClock)
+            new: Array(what.utf8), at: Timestamp(ms: WallClock.nowMs()))
         do {
             try await audit(entry)
         } catch {
@@ -222,6 +222,6 @@ public struct ReplayDesk: Sendable {
     }
 
     private static func newID() -> String {
-        UUIDBits.version7(nowMs: Timestamp.wallClock.ms, shard: Shard(truncating: 0)).description
+        UUIDBits.version7(nowMs: WallClock.nowMs(), shard: Shard(truncating: 0)).description
     }
 }

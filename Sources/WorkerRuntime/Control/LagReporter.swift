@@ -1,4 +1,5 @@
 import CoreMetrics
+import Domain
 import KafkaClient
 import Logging
 import Synchronization

@@ -1,3 +1,4 @@
+import Domain
 import Synchronization
 
 /// What a worker is doing, and whether it should stop; read by health and metrics, waited on by the loops.

@@ -1,3 +1,4 @@
+import Domain
 import KafkaClient
 import Logging
 import Telemetry
