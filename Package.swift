@@ -27,6 +27,7 @@ let nioHTTP: [Target.Dependency] =
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -39,6 +40,10 @@ let package = Package(
         .executable(name: "expiry", targets: ["Expiry"]),
         .executable(name: "payment", targets: ["PaymentWorker"]),
         .executable(name: "ops", targets: ["OpsWorker"]),
+        .executable(name: "queue-release", targets: ["QueueRelease"]),
+        .executable(name: "notification", targets: ["NotificationWorker"]),
+        .executable(name: "analytics", targets: ["AnalyticsWorker"]),
+        .executable(name: "audit", targets: ["AuditWorker"]),
         .executable(name: "payment-simulator", targets: ["PaymentSimulator"]),
         .executable(name: "rushctl", targets: ["rushctl"]),
     ],
@@ -52,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -62,6 +68,9 @@ let package = Package(
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CPq"),
         .systemLibrary(name: "CCurl"),
+        .systemLibrary(name: "CQrencode"),
+        .systemLibrary(name: "CPng"),
+        .systemLibrary(name: "CZlib"),
         .target(name: "CLinux"),
         .target(name: "CEpoll"),
         .target(name: "CCrc32c"),
@@ -70,7 +79,7 @@ let package = Package(
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "Domain", swiftSettings: strict),
         .target(name: "Settings", swiftSettings: strict),
-        .target(name: "Authentication", dependencies: ["Domain", jwt], swiftSettings: strict),
+        .target(name: "Authentication", dependencies: ["Domain", crypto, jwt], swiftSettings: strict),
         .target(name: "KafkaClient", dependencies: ["CRdkafka", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "RedisClient", dependencies: ["CHiredis", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"],
@@ -79,6 +88,7 @@ let package = Package(
             name: "PostgresClient", dependencies: ["CPq", "CLinux", "Threads", log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict
         ),
         .target(name: "CurlClient", dependencies: ["CCurl", "Threads", lifecycle], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
+        .target(name: "PersonalData", dependencies: ["Domain", crypto], exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "PaymentGateway", dependencies: ["CurlClient", "Domain", crypto, log, lifecycle], exclude: ["NOT_IMPLEMENTED.md"],
             swiftSettings: strict),
@@ -91,13 +101,26 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Migrations", dependencies: ["PostgresClient"], path: "migrations", resources: [.embedInCode("sql")], swiftSettings: strict),
 
+        .target(
+            name: "Tickets", dependencies: ["CPng", "CQrencode", "Domain", "PostgresClient", "Settings", crypto, mustache],
+            exclude: ["NOT_IMPLEMENTED.md"],
+            resources: [.embedInCode("Pages/ticket.css"), .embedInCode("Pages/ticket.html")], swiftSettings: strict),
+
         // Floor two.
         .target(name: "Projections", dependencies: ["Domain", "Topics", "KafkaClient", "PostgresClient"], swiftSettings: strict),
+        .target(
+            name: "Analytics", dependencies: ["Domain", "Projections", "Topics", "KafkaClient", "PostgresClient", log],
+            exclude: ["NOT_IMPLEMENTED.md"],
+            swiftSettings: strict),
+        .target(
+            name: "AuditLog",
+            dependencies: ["CZlib", "Domain", "Settings", "Topics", "KafkaClient", "PostgresClient", crypto, log, lifecycle],
+            exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "DeadLetters", dependencies: ["Domain", "Topics", "KafkaClient", "PostgresClient", log], exclude: ["NOT_IMPLEMENTED.md"],
             swiftSettings: strict),
         .target(
-            name: "Replays", dependencies: ["Domain", "Projections", "Topics", "KafkaClient", "PostgresClient", log],
+            name: "Replays", dependencies: ["Analytics", "Domain", "Projections", "Topics", "KafkaClient", "PostgresClient", log],
             exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .target(
             name: "BookingEngine",
@@ -119,9 +142,10 @@ let package = Package(
         .executableTarget(
             name: "Ingress",
             dependencies: [
-                "Authentication", "BookingEngine", "DeadLetters", "Domain", "KafkaClient", "Lag", "PaymentGateway", "RedisClient", "Replays",
+                "AuditLog", "Analytics", "Authentication", "BookingEngine", "DeadLetters", "Domain", "KafkaClient", "Lag", "PaymentGateway",
+                "RedisClient", "Replays",
                 "PostgresClient", "Settings",
-                "Telemetry",
+                "Telemetry", "Tickets",
                 "Topics", hummingbird, crypto, log, metrics, lifecycle,
             ] + nioHTTP,
             swiftSettings: strict),
@@ -148,6 +172,13 @@ let package = Package(
             ],
             path: "workers/payment", exclude: ["NOT_IMPLEMENTED.md"], swiftSettings: strict),
         .executableTarget(
+            name: "NotificationWorker",
+            dependencies: [
+                "WorkerRuntime", "CurlClient", "Domain", "PersonalData", "PostgresClient", "KafkaClient", "Settings", "Tickets", "Topics",
+                "Telemetry", crypto, mustache, log, metrics, lifecycle,
+            ],
+            path: "workers/notification", exclude: ["NOT_IMPLEMENTED.md"], resources: [.embedInCode("templates")], swiftSettings: strict),
+        .executableTarget(
             name: "OpsWorker",
             dependencies: [
                 "WorkerRuntime", "BookingEngine", "DeadLetters", "Domain", "Lag", "RedisClient", "Replays", "PostgresClient", "KafkaClient",
@@ -155,6 +186,24 @@ let package = Package(
                 "Topics", "Telemetry", log, metrics, lifecycle,
             ],
             path: "workers/ops", swiftSettings: strict),
+        .executableTarget(
+            name: "QueueRelease",
+            dependencies: [
+                "WorkerRuntime", "BookingEngine", "Domain", "RedisClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, metrics, lifecycle,
+            ],
+            path: "workers/queue-release", swiftSettings: strict),
+        .executableTarget(
+            name: "AnalyticsWorker",
+            dependencies: [
+                "Analytics", "WorkerRuntime", "Domain", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, lifecycle,
+            ],
+            path: "workers/analytics", swiftSettings: strict),
+        .executableTarget(
+            name: "AuditWorker",
+            dependencies: [
+                "AuditLog", "WorkerRuntime", "PostgresClient", "KafkaClient", "Settings", "Topics", "Telemetry", log, lifecycle,
+            ],
+            path: "workers/audit", swiftSettings: strict),
         .executableTarget(
             name: "EmbeddedBroker", dependencies: ["CCrc32c", "Threads", arguments, log, lifecycle] + nio, exclude: ["NOT_IMPLEMENTED.md"],
             swiftSettings: strict),
@@ -172,8 +221,9 @@ let package = Package(
         .executableTarget(
             name: "rushctl",
             dependencies: [
-                "Authentication", "BookingEngine", "DeadLetters", "Domain", "Fleet", "KafkaClient", "Lag", "LoadGenerator", "LocalStack",
-                "Migrations", "PostgresClient",
+                "AuditLog", "Analytics", "Authentication", "BookingEngine", "DeadLetters", "Domain", "Fleet", "KafkaClient", "Lag", "LoadGenerator",
+                "LocalStack",
+                "Migrations", "PersonalData", "PostgresClient",
                 "Recovery", "RedisClient", "Replays",
                 "Settings", "Telemetry", "Topics", arguments, crypto, lifecycle, log,
             ],
@@ -181,12 +231,13 @@ let package = Package(
 
         // Tests.
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        .testTarget(name: "TicketsTests", dependencies: ["Tickets", "Domain", "Settings"], swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
         .testTarget(
             name: "IngressTests",
             dependencies: [
                 "Ingress", "Domain", "KafkaClient", "PaymentGateway", hummingbird, .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HTTPTypes", package: "swift-http-types"), log,
             ],
             swiftSettings: strict),
         .testTarget(name: "AuthenticationTests", dependencies: ["Authentication", "Domain", jwt], swiftSettings: strict),
@@ -205,10 +256,13 @@ let package = Package(
             name: "WorkerRuntimeTests",
             dependencies: ["WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Telemetry", log, lifecycle],
             swiftSettings: strict),
+        .target(
+            name: "DatabaseTestSupport", dependencies: ["LocalStack", "Migrations", "PostgresClient", log], path: "Tests/DatabaseTestSupport",
+            swiftSettings: strict),
         .testTarget(
             name: "DeadLettersTests",
             dependencies: [
-                "DeadLetters", "WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Migrations", "LocalStack",
+                "DeadLetters", "WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "DatabaseTestSupport",
                 "Telemetry", lifecycle, log,
             ],
             swiftSettings: strict),
@@ -220,16 +274,47 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "AuditTests",
+            dependencies: [
+                "AuditLog", "AuditWorker", "WorkerRuntime", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Migrations",
+                "LocalStack", "Telemetry", lifecycle, log,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "OpsWorkerTests",
             dependencies: [
                 "OpsWorker", "WorkerRuntime", "BookingEngine", "Domain", "PostgresClient", "KafkaClient", "Migrations", "LocalStack", log,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "QueueReleaseTests",
+            dependencies: [
+                "QueueRelease", "WorkerRuntime", "BookingEngine", "Recovery", "Domain", "RedisClient", "KafkaClient", "KafkaTestSupport", "Topics",
+                "LocalStack", log,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AnalyticsTests",
+            dependencies: [
+                "Analytics", "AnalyticsWorker", "WorkerRuntime", "Projections", "Domain", "Topics", "KafkaClient", "KafkaTestSupport",
+                "PostgresClient", "Migrations", "LocalStack", "DatabaseTestSupport", "Telemetry", log,
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "PersonalDataTests", dependencies: ["PersonalData", "Domain"], swiftSettings: strict),
+        .testTarget(
+            name: "NotificationTests",
+            dependencies: [
+                "NotificationWorker", "BookingEngine", "DatabaseTestSupport", "Settings", "WorkerRuntime", "CurlClient", "CCurl", "Domain",
+                "PersonalData", "PostgresClient", "KafkaClient", "Migrations", "HTTPTestSupport", "KafkaTestSupport", "LocalStack", "Telemetry",
+                "Tickets", "Topics", crypto, lifecycle, log,
             ],
             swiftSettings: strict),
         .testTarget(name: "LagTests", dependencies: ["Lag", "KafkaClient", "KafkaTestSupport", "Telemetry", "Topics", log], swiftSettings: strict),
         .testTarget(
             name: "ReplaysTests",
             dependencies: [
-                "Replays", "Projections", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "Migrations", "LocalStack", log,
+                "Analytics", "Replays", "Projections", "Domain", "Topics", "KafkaClient", "KafkaTestSupport", "PostgresClient", "DatabaseTestSupport",
+                log,
             ],
             swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", log, metrics], swiftSettings: strict),

@@ -16,6 +16,12 @@ public struct Migration: Sendable {
         Migration(4, "dead_letters", PackageResources._004_dead_letters_up_sql, PackageResources._004_dead_letters_down_sql),
         Migration(5, "replays", PackageResources._005_replays_up_sql, PackageResources._005_replays_down_sql),
         Migration(6, "ops_jobs", PackageResources._006_ops_jobs_up_sql, PackageResources._006_ops_jobs_down_sql),
+        Migration(7, "users", PackageResources._007_users_up_sql, PackageResources._007_users_down_sql),
+        Migration(8, "notifications", PackageResources._008_notifications_up_sql, PackageResources._008_notifications_down_sql),
+        Migration(9, "analytics", PackageResources._009_analytics_up_sql, PackageResources._009_analytics_down_sql),
+        Migration(10, "audit", PackageResources._010_audit_up_sql, PackageResources._010_audit_down_sql),
+        Migration(11, "tickets", PackageResources._011_tickets_up_sql, PackageResources._011_tickets_down_sql),
+        Migration(12, "seats_taken", PackageResources._012_seats_taken_up_sql, PackageResources._012_seats_taken_down_sql),
     ]
 
     private init(_ number: Int, _ name: String, _ up: [UInt8], _ down: [UInt8]) {

@@ -13,6 +13,8 @@ public enum AcceptOutcome: Equatable, Sendable {
     case wrongState(BookingStatus)
     /// Money may be moving for the booking.
     case paymentOpen
+    /// Somebody went in on a ticket of the booking.
+    case ticketUsed
     case outboxFull
 }
 
@@ -112,6 +114,7 @@ extension BookingEngine {
             return .missing
         case "not_yours": return .notYours
         case "payment_open": return .paymentOpen
+        case "ticket_used": return .ticketUsed
         case "outbox_full": return .outboxFull
         case "wrong_state": if let status = parts.first?.text.flatMap(BookingStatus.init(rawValue:)) { return .wrongState(status) }
         default: break

@@ -9,7 +9,7 @@ extension BookingEngine {
             "read booking",
             ids.map { id, shard in
                 RedisCommand(
-                    "HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated", "pay", "paystate", "tries", "reason")
+                    "HMGET", Keys.hold(id, shard), "fragment", "status", "version", "due", "updated", "pay", "paystate", "tries", "reason", "used")
             })
         var bookings: [Booking?] = []
         for reply in replies { bookings.append(try Self.booking(reply)) }
@@ -24,7 +24,7 @@ extension BookingEngine {
     }
 
     private static func booking(_ reply: RedisReply) throws(EngineError) -> Booking? {
-        guard let fields = reply.elements, fields.count == 9, let fragment = fields[0].bytes else { return nil }
+        guard let fields = reply.elements, fields.count == 10, let fragment = fields[0].bytes else { return nil }
         guard let status = fields[1].text, let version = fields[2].text, let due = fields[3].text, let updated = fields[4].text else {
             throw .unexpected("read booking", reply)
         }
@@ -34,6 +34,7 @@ extension BookingEngine {
         if let payment = fields[5].text, let state = fields[6].text { json += ",\"payment_id\":\"\(payment)\",\"payment_state\":\"\(state)\"".utf8 }
         if let declines = fields[7].text { json += ",\"declines\":\(declines)".utf8 }
         if let reason = fields[8].text { json += ",\"reason\":\"\(reason)\"".utf8 }
+        if let used = fields[9].bytes { json += ",\"used\":".utf8 + used }
         json += "}".utf8
         var reader = JSONReader(json)
         do {

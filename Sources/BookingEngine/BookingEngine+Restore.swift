@@ -37,13 +37,24 @@ public struct Restoration: Sendable {
     public var failed: [(booking: BookingID, reason: String)] = []
 
     public init() {}
+
+    mutating func add(_ other: Restoration) {
+        restored += other.restored
+        known += other.known
+        told += other.told
+        lost += other.lost
+        withoutZone += other.withoutZone
+        failed += other.failed
+    }
 }
 
 extension BookingEngine {
     /// Bookings in one call of the script, all of one zone: Redis does nothing else meanwhile, some 2 ms.
     private static let restoredAtOnce = 64
     /// Calls in one write.
-    private static let restoresInFlight = 16
+    private static let restoresAtOnce = 16
+    /// Writes under way, so that Redis has the next when it is done with one; they are encoded side by side.
+    private static let restoreLanes = 3
 
     /// Puts back what Redis may have forgotten of bookings; a state that is not newer than Redis' own changes nothing, however often it comes.
     ///
@@ -55,20 +66,36 @@ extension BookingEngine {
             if left.booking.status.isLive != right.booking.status.isLive { return right.booking.status.isLive }
             return left.zoneVersion > right.zoneVersion
         }
-        var calls: [ArraySlice<BookingState>] = []
         for isLive in [false, true] {
+            // A zone's calls stay in their order, in one lane.
+            var lanes = [[ArraySlice<BookingState>]](repeating: [], count: Self.restoreLanes)
             for (_, ofZone) in Dictionary(grouping: inOrder.filter { $0.booking.status.isLive == isLive }, by: \.booking.zone) {
+                let lane = lanes.indices.min { lanes[$0].count < lanes[$1].count } ?? 0
                 for start in stride(from: 0, to: ofZone.count, by: Self.restoredAtOnce) {
-                    calls.append(ofZone[start..<min(start + Self.restoredAtOnce, ofZone.count)])
+                    lanes[lane].append(ofZone[start..<min(start + Self.restoredAtOnce, ofZone.count)])
                 }
             }
-        }
-        for start in stride(from: 0, to: calls.count, by: Self.restoresInFlight) {
-            let some = Array(calls[start..<min(start + Self.restoresInFlight, calls.count)])
-            let replies = try await evaluate(LuaScript.restore, some.map { restoreCall($0, tells) })
-            for (states, reply) in zip(some, replies) { Self.read(reply, states, &result) }
+            let done = await withTaskGroup(of: Result<Restoration, EngineError>.self) { group in
+                for lane in lanes where !lane.isEmpty { group.addTask { await restore(lane, tells) } }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            for lane in done { result.add(try lane.get()) }
         }
         return result
+    }
+
+    private func restore(_ calls: [ArraySlice<BookingState>], _ tells: Bool) async -> Result<Restoration, EngineError> {
+        var result = Restoration()
+        do throws(EngineError) {
+            for start in stride(from: 0, to: calls.count, by: Self.restoresAtOnce) {
+                let some = Array(calls[start..<min(start + Self.restoresAtOnce, calls.count)])
+                let replies = try await evaluate(LuaScript.restore, some.map { restoreCall($0, tells) })
+                for (states, reply) in zip(some, replies) { Self.read(reply, states, &result) }
+            }
+        } catch {
+            return .failure(error)
+        }
+        return .success(result)
     }
 
     private func restoreCall(_ states: ArraySlice<BookingState>, _ tells: Bool) -> RedisScriptCall {
@@ -82,7 +109,7 @@ extension BookingEngine {
             .string(first.event.description), .int(Self.finishedKept.inMilliseconds), .int(Self.confirmedKept.inMilliseconds),
             .int(limits.idempotencyKept.inMilliseconds), tells ? "1" : "0",
         ]
-        arguments.reserveCapacity(5 + states.count * 18)
+        arguments.reserveCapacity(5 + states.count * 19)
         for state in states {
             let booking = state.booking
             keys.append(Keys.user(booking.user, shard))
@@ -98,6 +125,7 @@ extension BookingEngine {
                 .string(answer), .int(Int64(booking.seats.count)),
             ]
             for seat in booking.seats { arguments.append(.string(seat.description)) }
+            arguments.append(booking.used.isEmpty ? "" : .bytes(TicketUse.json(booking.used)))
         }
         return RedisScriptCall(keys: keys, arguments: arguments)
     }
@@ -119,13 +147,19 @@ extension BookingEngine {
             case let outcome? where outcome == "told" || outcome == "lost":
                 result.restored += 1
                 let fields = part.elements ?? []
-                guard fields.count == 5, let version = fields[1].text, let type = fields[2].text.flatMap(MessageType.init(rawValue:)),
+                guard fields.count >= 5, let version = fields[1].text, let type = fields[2].text.flatMap(MessageType.init(rawValue:)),
                     let id = fields[3].text, let value = fields[4].bytes
                 else { continue }
                 result.told.append(
                     OutboxEntry(
                         id: id, shard: Shard(of: booking.event), type: type, key: booking.id.description, version: version, trace: "", value: value))
                 if outcome == "lost" { result.lost.append(booking) }
+                if fields.count == 7, let id = fields[5].text, let value = fields[6].bytes {
+                    result.told.append(
+                        OutboxEntry(
+                            id: id, shard: Shard(of: booking.event), type: .paymentRefund, key: booking.id.description, version: version, trace: "",
+                            value: value))
+                }
             default: result.failed.append((booking.id, part.errorMessage ?? part.elements?.first?.text ?? "an unknown reply"))
             }
         }

@@ -75,6 +75,7 @@ extension BookingEngine {
             RedisScriptCall(
                 keys: [
                     Keys.zone(settings.zone, shard), Keys.seats(settings.zone, shard), Keys.seatNumbers(settings.zone, shard), Keys.epoch(shard),
+                    Keys.zones(settings.event, shard),
                 ], arguments: arguments))
         guard let parts = reply.elements, parts.count == 2, let name = parts[0].text else { throw .unexpected("set zone", reply) }
         switch name {

@@ -10,6 +10,7 @@ public struct BookingEngine: Sendable {
 
     public let redis: RedisClient
     public let limits: ReserveLimits
+    public let queueLimits: QueueLimits
     /// While it says no, every call is refused; nil for tools and for what recovers, which ask all the same.
     let trust: Trust?
     private let gatherer: ReserveGatherer
@@ -17,9 +18,13 @@ public struct BookingEngine: Sendable {
     /// - Parameters:
     ///   - reservers: connections for reserves alone, each with one flight of them under way (``ReserveGatherer``).
     ///   - trust: told of by each connection; nil where calls are to be made in any case.
-    public init(redis: RedisClient, reservers: [RedisClient] = [], limits: ReserveLimits = ReserveLimits(), trust: Trust? = nil) {
+    public init(
+        redis: RedisClient, reservers: [RedisClient] = [], limits: ReserveLimits = ReserveLimits(), queueLimits: QueueLimits = QueueLimits(),
+        trust: Trust? = nil
+    ) {
         self.redis = redis
         self.limits = limits
+        self.queueLimits = queueLimits
         self.trust = trust
         trust?.watch(redis)
         gatherer = ReserveGatherer(connections: reservers.isEmpty ? [redis] : reservers, spare: redis, limits: limits, trust: trust)
@@ -35,13 +40,16 @@ public struct BookingEngine: Sendable {
         public let trace: String
         /// Years, when known.
         public let age: Int64?
+        /// The place whose pass was shown and is genuine, for this user and event.
+        public let pass: QueueEntryID?
 
-        public init(user: UserID, idempotencyKey: String, bodyHash: String, trace: String, age: Int64?) {
+        public init(user: UserID, idempotencyKey: String, bodyHash: String, trace: String, age: Int64?, pass: QueueEntryID? = nil) {
             self.user = user
             self.idempotencyKey = idempotencyKey
             self.bodyHash = bodyHash
             self.trace = trace
             self.age = age
+            self.pass = pass
         }
     }
 

@@ -50,7 +50,12 @@ extension MessageType {
         case .bookingCancel: .bookingCommands
         case .paymentCharge, .paymentAdvance, .paymentWebhook, .paymentRefund, .paymentDecideRefund, .paymentRefundEvent: .paymentCommands
         case .paymentProcessing, .paymentSuccess, .paymentFailed, .paymentRefunded: .paymentEvents
+        case .refundUpdated, .eventCancelled: .refundEvents
+        case .queueSetMode: .queueCommands
+        case .queueJoined, .queueAdmitted, .queueUsed, .queueLeft, .queueLapsed, .queueSoldOut, .queueEnded, .queueOpened, .queueModeChanged:
+            .queueEvents
         case .operationFinished: .operationEvents
+        case .analyticsViewed: .analyticsViews
         case .auditRecorded: .auditEvents
         case .opsRedrive, .opsDiscard, .opsImport, .opsReplay: .opsCommands
         }

@@ -18,8 +18,16 @@ public enum Keys {
     public static func trusted(_ shard: Shard) -> String { "trusted:{\(shard)}" }
     /// End offsets of booking.events up to which this Redis has seen everything.
     public static func mark(_ shard: Shard) -> String { "mark:{\(shard)}" }
+    /// End offsets of queue.events up to which this Redis has seen everything.
+    public static func queueMark(_ shard: Shard) -> String { "queuemark:{\(shard)}" }
     public static func lease(_ purpose: String, _ shard: Shard) -> String { "lease:{\(shard)}:\(purpose)" }
     public static func operation(_ operation: OperationID, _ shard: Shard) -> String { key("op:", shard, operation.bits) }
+    /// The ids of an event's zones.
+    public static func zones(_ event: EventID, _ shard: Shard) -> String { key("zones:", shard, event.bits) }
+    /// An event's line as a whole: mode, seed, counters.
+    public static func queue(_ event: EventID, _ shard: Shard) -> String { key("queue:", shard, event.bits) }
+    /// Events that have a line, or may need one.
+    public static func queues(_ shard: Shard) -> String { "queues:{\(shard)}" }
     public static func payment(_ payment: PaymentID, _ shard: Shard) -> String { key("payment:", shard, payment.bits) }
     /// The idempotency record of a write: route, the id of what it is about, user and key.
     public static func idempotency(_ route: String, _ key: String, _ user: UserID, _ resource: String, _ shard: Shard) -> String {

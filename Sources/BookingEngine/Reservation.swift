@@ -49,6 +49,8 @@ public enum ReserveOutcome: Equatable, Sendable {
     case seatsNotNumbered
     case saleClosed(opens: Timestamp, closes: Timestamp)
     case outboxFull
+    /// The event has a line, and what was shown is no pass of it.
+    case queueRequired(QueuePassFault)
     case rateLimited(retryAfterMs: Int64)
     case ageRestricted(minimum: Int64)
     case overLimit(limit: Int64, alreadyHeld: Int64)
@@ -66,6 +68,7 @@ public enum ReserveOutcome: Equatable, Sendable {
         case .seatsRequired, .seatsNotNumbered, .seatUnknown: "invalid_seats"
         case .saleClosed: "sale_closed"
         case .outboxFull: "outbox_full"
+        case .queueRequired: "queue_required"
         case .rateLimited: "rate_limited"
         case .ageRestricted: "age_restricted"
         case .overLimit: "over_limit"

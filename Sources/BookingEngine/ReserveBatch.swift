@@ -41,6 +41,7 @@ struct PendingReserve: Sendable {
         arguments.append(trace)
         arguments.append(context.age.map { .int($0) } ?? .string(""))
         arguments.append(context.idempotencyKey)
+        arguments.append(context.pass?.description ?? "")
         arguments.append(Int64(request.seats.count))
         for seat in request.seats { arguments.append(seat.description) }
         self.arguments = arguments
@@ -89,10 +90,10 @@ struct ReserveBatch: Sendable {
     /// The call of `reserve.lua`; made twice it says the same again.
     func command(_ limits: ReserveLimits) -> RedisCommand {
         let shard = Shard(of: place.event)
-        var sharedKeys = RedisArguments(reserving: 320)
+        var sharedKeys = RedisArguments(reserving: 384)
         for key in [
             Keys.zone(place.zone, shard), Keys.due(shard), Keys.outbox(shard), Keys.seats(place.zone, shard), Keys.seatNumbers(place.zone, shard),
-            Keys.epoch(shard),
+            Keys.epoch(shard), Keys.queue(place.event, shard),
         ] { sharedKeys.append(key) }
         var shared = RedisArguments(reserving: 224)
         shared.append(place.event.description)

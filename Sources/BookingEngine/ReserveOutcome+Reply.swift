@@ -46,6 +46,7 @@ extension ReserveOutcome {
             guard let opens = number(2), let closes = number(3) else { return nil }
             return .saleClosed(opens: Timestamp(ms: opens), closes: Timestamp(ms: closes))
         case "outbox_full": return .outboxFull
+        case "queue_required": return text(2).flatMap(QueuePassFault.init(rawValue:)).map { .queueRequired($0) }
         case "rate_limited": return number(2).map { .rateLimited(retryAfterMs: $0) }
         case "age_restricted": return number(2).map { .ageRestricted(minimum: $0) }
         case "over_limit":

@@ -1,7 +1,7 @@
 import Synchronization
 import Threads
 
-/// An HTTP/1.1 client over libcurl's multi interface: one I/O thread, a pool of keep-alive connections.
+/// An HTTP/1.1 and SMTP client over libcurl's multi interface: one I/O thread, a pool of keep-alive connections.
 ///
 /// Redirects are not followed, answers are not decompressed, and nothing is sent twice, but for one case of libcurl's own: a request on a kept connection
 /// that the peer closed before any byte of an answer goes out once more on a new one. What must not be doubled needs an idempotency key.
@@ -58,12 +58,34 @@ public final class CurlClient: Sendable {
         guard Self.isSendable(request) else {
             throw CurlError(code: .invalidRequest, operation: request.method.rawValue, message: "a control character in the URL or a header")
         }
-        let deadline = ContinuousClock.now + (request.timeout ?? configuration.timeout)
+        return try await perform(.http(request), timeout: request.timeout, mailbox)
+    }
+
+    /// Gives a mail to a server and waits until it has it.
+    ///
+    /// Returns when the server has answered the whole mail with 250. A connection that was kept and turns out to be dead before the server can have the
+    /// mail is replaced once.
+    /// - Throws: ``CurlError``, with ``CurlError/reply``; where ``CurlError/mayHaveBeenSent`` is true the server may have the mail all the same.
+    public func send(_ message: SMTPMessage, to server: SMTPServer) async throws(CurlError) {
+        guard let mailbox else { throw CurlError(code: .system, operation: "MAIL", message: "libcurl has no memory") }
+        guard message.isSendable else {
+            throw CurlError(code: .invalidRequest, operation: "MAIL", message: "an address is not one, or a line of the mail does not end with CR LF")
+        }
+        do throws(CurlError) {
+            _ = try await perform(.mail(message, server), timeout: message.timeout, mailbox)
+        } catch {
+            guard error.code == .connectionLost, !error.mayHaveBeenSent else { throw error }
+            _ = try await perform(.mail(message, server), timeout: message.timeout, mailbox)
+        }
+    }
+
+    private func perform(_ job: CurlJob, timeout: Duration?, _ mailbox: CurlMailbox) async throws(CurlError) -> HTTPResponse {
+        let deadline = ContinuousClock.now + (timeout ?? configuration.timeout)
         let slot = CancellationSlot()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let transfer = CurlTransfer(
-                    request: request, deadline: deadline, maxBodyBytes: configuration.maxResponseBytes, continuation: continuation)
+                    job: job, deadline: deadline, maxBodyBytes: configuration.maxResponseBytes, continuation: continuation)
                 mailbox.submit(transfer)
                 if slot.put(transfer) { mailbox.cancel(transfer) }
             }

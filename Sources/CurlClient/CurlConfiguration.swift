@@ -16,6 +16,9 @@ public struct CurlConfiguration: Sendable {
     public var authorities: String?
     /// A proxy's URL; nil is none, whatever the environment says.
     public var proxy: String?
+    /// Whether connections to addresses that are not of the public internet (loopback, private, link-local …) are refused, as
+    /// ``CurlError/Code/forbiddenAddress``: for URLs that come from outside.
+    public var onlyPublicAddresses: Bool
     /// How long a shutdown lets requests in flight go on.
     public var drainTimeout: Duration
 
@@ -23,7 +26,7 @@ public struct CurlConfiguration: Sendable {
     public init(
         timeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(2), maxConnections: Int = 64, maxPending: Int = 4_096,
         maxResponseBytes: Int = 1_048_576, verifiesTLS: Bool = true, authorities: String? = nil, proxy: String? = nil,
-        drainTimeout: Duration = .seconds(5)
+        onlyPublicAddresses: Bool = false, drainTimeout: Duration = .seconds(5)
     ) {
         self.timeout = timeout
         self.connectTimeout = connectTimeout
@@ -33,6 +36,7 @@ public struct CurlConfiguration: Sendable {
         self.verifiesTLS = verifiesTLS
         self.authorities = authorities
         self.proxy = proxy
+        self.onlyPublicAddresses = onlyPublicAddresses
         self.drainTimeout = drainTimeout
     }
 }

@@ -16,6 +16,16 @@ public struct CurlError: Error {
         case protocolViolation = "protocol_violation"
         /// The answer is longer than `maxResponseBytes`, or its headers than ``CurlLimits/maxHeaderBytes``.
         case tooLarge = "too_large"
+        /// The mail server will never take this mail, or not for this recipient.
+        case refused
+        /// The mail server wants this mail again later.
+        case later
+        /// The mail server takes no mail at the moment.
+        case unavailable
+        /// The mail server takes no mail from us: the credentials or the sender are wrong.
+        case unauthorized
+        /// The address is not of the public internet, and only such are allowed.
+        case forbiddenAddress = "forbidden_address"
         /// `maxPending` is reached.
         case overloaded
         /// The task was cancelled.
@@ -30,7 +40,7 @@ public struct CurlError: Error {
 
     /// The kind of failure.
     public let code: Code
-    /// The method; never the URL.
+    /// The method, or `MAIL`; never the URL.
     public let operation: String
     /// What happened, for people.
     public let message: String
@@ -38,6 +48,8 @@ public struct CurlError: Error {
     public let mayHaveBeenSent: Bool
     /// libcurl's own code (`CURLcode`); 0 where the failure is not libcurl's.
     public let curlCode: Int32
+    /// How far a mail came, and what the server said last; nil for HTTP.
+    public let reply: SMTPReply?
     /// What caused it, if another error did.
     public let underlying: (any Error)?
     /// `#fileID` of the place that made the error.
@@ -47,7 +59,8 @@ public struct CurlError: Error {
 
     /// Made by the client, and by tests of what is built on it.
     public init(
-        code: Code, operation: String, message: String, mayHaveBeenSent: Bool = false, curlCode: Int32 = 0, underlying: (any Error)? = nil,
+        code: Code, operation: String, message: String, mayHaveBeenSent: Bool = false, curlCode: Int32 = 0, reply: SMTPReply? = nil,
+        underlying: (any Error)? = nil,
         file: String = #fileID, line: UInt = #line
     ) {
         self.code = code
@@ -55,6 +68,7 @@ public struct CurlError: Error {
         self.message = message
         self.mayHaveBeenSent = mayHaveBeenSent
         self.curlCode = curlCode
+        self.reply = reply
         self.underlying = underlying
         self.file = file
         self.line = line
@@ -67,7 +81,8 @@ public struct CurlError: Error {
 extension CurlError: CustomStringConvertible {
     /// One line without personal data.
     public var description: String {
-        var text = "HTTP \(operation): \(message) [\(label)"
+        var text = "\(reply == nil ? "HTTP " : "")\(operation): \(message) [\(label)"
+        if let reply { text += " \(reply)" }
         if curlCode != 0 { text += " curl=\(curlCode)" }
         text += mayHaveBeenSent ? ", perhaps sent]" : ", not sent]"
         text += " at \(file):\(line)"

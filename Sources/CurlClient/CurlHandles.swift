@@ -35,8 +35,10 @@ struct CurlHandles {
         transfer.easy = nil
         if let multi { curl_multi_remove_handle(multi.handle, easy) }
         curl_easy_reset(easy)
-        if let list = transfer.headerList { curl_slist_free_all(list) }
-        transfer.headerList = nil
+        if let list = transfer.list { curl_slist_free_all(list) }
+        transfer.list = nil
+        transfer.refusedAddress?.deallocate()
+        transfer.refusedAddress = nil
         idle.append(easy)
     }
 
@@ -53,63 +55,72 @@ struct CurlHandles {
         return status
     }
 
+    /// Whether the peer may act on it. Of a mail: whether its end may have gone out.
+    func wasSent(_ transfer: CurlTransfer, _ easy: UnsafeMutableRawPointer) -> Bool {
+        switch transfer.job {
+        case .http: wasSent(easy)
+        case .mail(let message, _): transfer.dialogue.reply.stage == .content && transfer.sentBytes >= message.content.count
+        }
+    }
+
     /// Whether a byte of the request was given to a socket, in any of libcurl's own tries: it counts them all, also where a dead keep-alive
     /// connection made it try anew, so that "could not connect" of the second try does not hide what the first one sent.
-    func wasSent(_ easy: UnsafeMutableRawPointer) -> Bool {
+    private func wasSent(_ easy: UnsafeMutableRawPointer) -> Bool {
         var bytes = 0
         return ccurl_get_long(easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0
     }
 
     private func prepare(_ easy: UnsafeMutableRawPointer, _ transfer: CurlTransfer, now: ContinuousClock.Instant) -> Bool {
-        let request = transfer.request
         let pointer = Unmanaged.passUnretained(transfer).toOpaque()
-        var refused = false
-        func check(_ code: CURLcode) {
-            if code != CURLE_OK { refused = true }
+        var options = CurlOptions(easy: easy)
+        options.long(CURLOPT_NOSIGNAL, 1)
+        options.text(CURLOPT_PROXY, configuration.proxy ?? "")
+        options.long(CURLOPT_TCP_NODELAY, 1)
+        options.long(CURLOPT_SSL_VERIFYPEER, configuration.verifiesTLS ? 1 : 0)
+        options.long(CURLOPT_SSL_VERIFYHOST, configuration.verifiesTLS ? 2 : 0)
+        if let authorities = configuration.authorities { options.text(CURLOPT_CAINFO, authorities) }
+        options.long(CURLOPT_TIMEOUT_MS, Int(max(1, (transfer.deadline - now).milliseconds)))
+        options.long(CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, configuration.connectTimeout.milliseconds)))
+        // The loop's table of active transfers keeps the object alive for as long as libcurl has the pointer.
+        options.pointer(CURLOPT_PRIVATE, pointer)
+        if configuration.onlyPublicAddresses {
+            let refused = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+            refused.initialize(to: 0)
+            transfer.refusedAddress = refused
+            options.check(ccurl_set_only_public(easy, refused))
         }
-        check(ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1))
-        check(ccurl_set_text(easy, CURLOPT_URL, request.url))
-        check(ccurl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https"))
-        check(ccurl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1))
-        check(ccurl_set_text(easy, CURLOPT_PROXY, configuration.proxy ?? ""))
-        check(ccurl_set_long(easy, CURLOPT_TCP_NODELAY, 1))
-        check(ccurl_set_long(easy, CURLOPT_SSL_VERIFYPEER, configuration.verifiesTLS ? 1 : 0))
-        check(ccurl_set_long(easy, CURLOPT_SSL_VERIFYHOST, configuration.verifiesTLS ? 2 : 0))
-        if let authorities = configuration.authorities { check(ccurl_set_text(easy, CURLOPT_CAINFO, authorities)) }
-        check(ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(max(1, (transfer.deadline - now).milliseconds))))
-        check(ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, configuration.connectTimeout.milliseconds))))
+        switch transfer.job {
+        case .http(let request): Self.prepare(&options, request, transfer, pointer)
+        case .mail(let message, let server): Self.prepare(&options, message, server, transfer, timeout: transfer.deadline - now, pointer)
+        }
+        return !options.wasRefused
+    }
+
+    private static func prepare(_ options: inout CurlOptions, _ request: HTTPRequest, _ transfer: CurlTransfer, _ pointer: UnsafeMutableRawPointer) {
+        options.text(CURLOPT_URL, request.url)
+        options.text(CURLOPT_PROTOCOLS_STR, "http,https")
+        options.long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         switch request.method {
-        case .get: check(ccurl_set_long(easy, CURLOPT_HTTPGET, 1))
-        case .post: check(ccurl_set_long(easy, CURLOPT_POST, 1))
+        case .get: options.long(CURLOPT_HTTPGET, 1)
+        case .post: options.long(CURLOPT_POST, 1)
         case .put, .patch, .delete:
-            check(ccurl_set_long(easy, CURLOPT_POST, 1))
-            check(ccurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method.rawValue))
+            options.long(CURLOPT_POST, 1)
+            options.text(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
         }
         if request.method != .get {
-            check(ccurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count)))
+            options.offset(CURLOPT_POSTFIELDSIZE_LARGE, request.body.count)
             // libcurl copies it, so it need not outlive this call.
             request.body.withUnsafeBytes { body in
-                check(ccurl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, body.baseAddress ?? UnsafeRawPointer(pointer)))
+                options.pointer(CURLOPT_COPYPOSTFIELDS, body.baseAddress ?? UnsafeRawPointer(pointer))
             }
         }
         // Without it libcurl waits a second for "100 Continue" before a large body.
-        var list = curl_slist_append(nil, "Expect:")
-        for (name, value) in request.headers {
-            guard let longer = curl_slist_append(list, value.isEmpty ? "\(name);" : "\(name): \(value)") else {
-                refused = true
-                break
-            }
-            list = longer
-        }
-        transfer.headerList = list
-        check(ccurl_set_list(easy, CURLOPT_HTTPHEADER, list))
-        check(ccurl_set_callback(easy, CURLOPT_WRITEFUNCTION, receiveBody))
-        check(ccurl_set_pointer(easy, CURLOPT_WRITEDATA, pointer))
-        check(ccurl_set_callback(easy, CURLOPT_HEADERFUNCTION, receiveHeader))
-        check(ccurl_set_pointer(easy, CURLOPT_HEADERDATA, pointer))
-        // The loop's table of active transfers keeps the object alive for as long as libcurl has the pointer.
-        check(ccurl_set_pointer(easy, CURLOPT_PRIVATE, pointer))
-        return !refused
+        transfer.list = options.list(
+            CURLOPT_HTTPHEADER, ["Expect:"] + request.headers.map { name, value in value.isEmpty ? "\(name);" : "\(name): \(value)" })
+        options.callback(CURLOPT_WRITEFUNCTION, receiveBody)
+        options.pointer(CURLOPT_WRITEDATA, pointer)
+        options.callback(CURLOPT_HEADERFUNCTION, receiveHeader)
+        options.pointer(CURLOPT_HEADERDATA, pointer)
     }
 }
 

@@ -121,26 +121,40 @@ struct CurlLoop {
             guard let pointer else { continue }
             let transfer = Unmanaged<CurlTransfer>.fromOpaque(pointer).takeUnretainedValue()
             let status = handles.status(of: easy)
-            let sent = handles.wasSent(easy)
+            let sent = handles.wasSent(transfer, easy)
+            if let refused = transfer.refusedAddress, refused.pointee != 0, result == CURLE_COULDNT_CONNECT { transfer.refusal = .forbiddenAddress }
             handles.end(transfer, multi: multi)
             active[ObjectIdentifier(transfer)] = nil
             ended += 1
-            if result == CURLE_OK, transfer.hasAllHeaders {
-                transfer.succeed(status: status)
-            } else if result == CURLE_OK {
-                transfer.fail(.connectionLost, "the connection ended within the headers", mayHaveBeenSent: sent)
-            } else {
-                let code = transfer.refusal ?? CurlError.code(of: result, wasSent: sent)
-                transfer.fail(code, String(cString: curl_easy_strerror(result)), mayHaveBeenSent: sent, curlCode: Int32(result.rawValue))
-            }
+            tell(transfer, result, status: status, wasSent: sent)
         }
         if ended > 0 { mailbox.ended(ended) }
         return ended
     }
 
+    /// Resumes the caller of a finished transfer.
+    private func tell(_ transfer: CurlTransfer, _ result: CURLcode, status: Int, wasSent: Bool) {
+        let code: CurlError.Code
+        switch transfer.job {
+        case .http where result == CURLE_OK && transfer.hasAllHeaders: return transfer.succeed(status: status)
+        case .http where result == CURLE_OK:
+            return transfer.fail(.connectionLost, "the connection ended within the headers", mayHaveBeenSent: wasSent)
+        case .mail where result == CURLE_OK: return transfer.succeed(status: status)
+        case .http: code = CurlError.code(of: result, wasSent: wasSent)
+        case .mail:
+            code = CurlError.code(of: result, reply: transfer.dialogue.reply)
+            if code == .timeout { multi.hasSilentServer = true }
+        }
+        // What a server has refused in words it does not have.
+        transfer.fail(
+            transfer.refusal ?? code, String(cString: curl_easy_strerror(result)),
+            mayHaveBeenSent: wasSent && transfer.dialogue.reply.code < 400, curlCode: Int32(result.rawValue))
+    }
+
     /// Gives up a transfer that libcurl works on; its connection is closed.
     private mutating func abandon(_ transfer: CurlTransfer, _ code: CurlError.Code, _ message: String) {
-        let sent = transfer.easy.map { handles.wasSent($0) } ?? false
+        let sent = transfer.easy.map { handles.wasSent(transfer, $0) } ?? false
+        if case .mail = transfer.job { multi.hasSilentServer = true }
         handles.end(transfer, multi: multi)
         active[ObjectIdentifier(transfer)] = nil
         mailbox.ended(1)

@@ -6,6 +6,8 @@ import CCurl
 /// object keeps it alive; everything else is called by the I/O thread alone.
 final class CurlMulti: @unchecked Sendable {
     let handle: UnsafeMutableRawPointer
+    /// Whether a mail server stopped answering; only the I/O thread writes it, and ends before this object does.
+    var hasSilentServer = false
 
     /// Nil when there is no memory left.
     init?() {
@@ -14,7 +16,9 @@ final class CurlMulti: @unchecked Sendable {
     }
 
     deinit {
-        curl_multi_cleanup(handle)
+        // libcurl says QUIT to each mail server and waits up to two minutes for its goodbye. Where one is silent the handle is left to the end of the
+        // process, which is near.
+        if !hasSilentServer { curl_multi_cleanup(handle) }
     }
 
     /// Ends the I/O thread's poll. Any thread.

@@ -6,12 +6,26 @@ enum CurlLimits {
     static let maxHeaderBytes = 64 * 1024
 }
 
+/// What a transfer is to do.
+enum CurlJob: Sendable {
+    case http(HTTPRequest)
+    case mail(SMTPMessage, SMTPServer)
+
+    /// For errors.
+    var operation: String {
+        switch self {
+        case .http(let request): request.method.rawValue
+        case .mail: "MAIL"
+        }
+    }
+}
+
 /// One request on its way, and who waits for it.
 ///
 /// `@unchecked Sendable`: the caller's task writes it before it is put into the mailbox, whose lock orders that before everything the I/O thread does;
 /// from then on only the I/O thread touches it (libcurl's callbacks run there too). The caller keeps a reference only as a name to cancel it by.
 final class CurlTransfer: @unchecked Sendable {
-    let request: HTTPRequest
+    let job: CurlJob
     let deadline: ContinuousClock.Instant
     private let continuation: CheckedContinuation<Result<HTTPResponse, CurlError>, Never>
 
@@ -19,8 +33,14 @@ final class CurlTransfer: @unchecked Sendable {
     var isCancelled = false
     /// The handle while libcurl works on it.
     var easy: UnsafeMutableRawPointer?
-    /// Freed when the transfer ends.
-    var headerList: UnsafeMutablePointer<curl_slist>?
+    /// Headers, or recipients; freed when the transfer ends.
+    var list: UnsafeMutablePointer<curl_slist>?
+    /// Where libcurl's socket callback writes that it refused an address; freed with the list.
+    var refusedAddress: UnsafeMutablePointer<Int32>?
+    /// How far a mail has come.
+    var dialogue = SMTPDialogue()
+    /// How much of a mail's content libcurl has.
+    var sentBytes = 0
     /// Why a callback ended the transfer; libcurl knows it only as a write error.
     var refusal: CurlError.Code?
 
@@ -34,10 +54,10 @@ final class CurlTransfer: @unchecked Sendable {
     private var isOver = false
 
     init(
-        request: HTTPRequest, deadline: ContinuousClock.Instant, maxBodyBytes: Int,
+        job: CurlJob, deadline: ContinuousClock.Instant, maxBodyBytes: Int,
         continuation: CheckedContinuation<Result<HTTPResponse, CurlError>, Never>
     ) {
-        self.request = request
+        self.job = job
         self.deadline = deadline
         self.maxBodyBytes = maxBodyBytes
         self.continuation = continuation
@@ -89,8 +109,12 @@ final class CurlTransfer: @unchecked Sendable {
         finish(
             .failure(
                 CurlError(
-                    code: code, operation: request.method.rawValue, message: message, mayHaveBeenSent: mayHaveBeenSent, curlCode: curlCode,
+                    code: code, operation: job.operation, message: message, mayHaveBeenSent: mayHaveBeenSent, curlCode: curlCode, reply: reply,
                     file: file, line: line)))
+    }
+
+    private var reply: SMTPReply? {
+        if case .mail = job { dialogue.reply } else { nil }
     }
 
     private func finish(_ result: Result<HTTPResponse, CurlError>) {

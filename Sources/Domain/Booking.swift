@@ -34,6 +34,8 @@ public struct Booking: Equatable, Sendable {
     public var declines: Int64 = 0
     /// Why it ended as it did, where the status does not say it.
     public var reason: BookingReason?
+    /// The tickets on which somebody went in, in the order of that.
+    public var used: [TicketUse] = []
 
     /// How a booking's payment stands, as far as the booking is concerned.
     public enum PaymentState: String, Sendable, CaseIterable {
@@ -81,6 +83,7 @@ extension Booking {
         var paymentState: PaymentState?
         var declines: Int64 = 0
         var reason: BookingReason?
+        var used: [TicketUse] = []
 
         mutating func take(_ key: String, from value: inout JSONReader) throws(JSONError) -> Bool {
             switch key {
@@ -111,6 +114,7 @@ extension Booking {
             case "reason":
                 reason = BookingReason(rawValue: try value.string())
                 if reason == nil { throw JSONError(path: [], reason: "is not a booking's reason") }
+            case "used": used = try TicketUse.read(&value)
             case "seat_ids": try value.array { (element) throws(JSONError) in seats.append(try Self.identifier(&element)) }
             default: return false
             }
@@ -132,6 +136,7 @@ extension Booking {
             booking.paymentState = paymentState
             booking.declines = declines
             booking.reason = reason
+            booking.used = used
             return booking
         }
 

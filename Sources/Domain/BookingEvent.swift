@@ -3,6 +3,11 @@ public struct BookingEvent: Equatable, Sendable {
     public var booking: Booking
     public var zone: ZoneCounts
 
+    public init(booking: Booking, zone: ZoneCounts) {
+        self.booking = booking
+        self.zone = zone
+    }
+
     /// Reads an event's JSON value.
     /// - Throws: ``JSONError`` that names the member; such a message can never succeed.
     public init(json: [UInt8]) throws(JSONError) {

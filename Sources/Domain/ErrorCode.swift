@@ -20,6 +20,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case headersTooLarge = "HEADERS_TOO_LARGE"
     case rateLimited = "RATE_LIMITED"
+    case queueRequired = "QUEUE_REQUIRED"
     case serviceUnavailable = "SERVICE_UNAVAILABLE"
     case internalError = "INTERNAL_ERROR"
 
@@ -38,7 +39,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         case .payloadTooLarge: 413
         case .unsupportedMediaType: 415
         case .idempotencyKeyReused: 422
-        case .rateLimited: 429
+        case .rateLimited, .queueRequired: 429
         case .headersTooLarge: 431
         case .internalError: 500
         case .serviceUnavailable: 503

@@ -28,6 +28,7 @@ public enum IdentifierKind {
     public enum Operation {}
     public enum Payment {}
     public enum Refund {}
+    public enum QueueEntry {}
 }
 
 public typealias TenantID = Identifier<IdentifierKind.Tenant>
@@ -40,6 +41,7 @@ public typealias BookingID = Identifier<IdentifierKind.Booking>
 public typealias OperationID = Identifier<IdentifierKind.Operation>
 public typealias PaymentID = Identifier<IdentifierKind.Payment>
 public typealias RefundID = Identifier<IdentifierKind.Refund>
+public typealias QueueEntryID = Identifier<IdentifierKind.QueueEntry>
 
 /// The kinds whose ids say in which shard of Redis their keys are.
 public protocol ShardedKind {}
@@ -47,6 +49,7 @@ extension IdentifierKind.Booking: ShardedKind {}
 extension IdentifierKind.Operation: ShardedKind {}
 extension IdentifierKind.Payment: ShardedKind {}
 extension IdentifierKind.Refund: ShardedKind {}
+extension IdentifierKind.QueueEntry: ShardedKind {}
 
 extension Identifier where Kind: ShardedKind {
     /// A new id in the shard of the event that it belongs to.

@@ -24,7 +24,29 @@ public enum MessageType: String, Sendable, CaseIterable {
     case paymentFailed = "payment.failed.v1"
     case paymentRefunded = "payment.refunded.v1"
 
+    /// A refund changed; its whole state.
+    case refundUpdated = "refund.updated.v1"
+    /// An event is cancelled, and how far its bookings are given back.
+    case eventCancelled = "event.cancelled.v1"
+
+    /// A mode for an event's line.
+    case queueSetMode = "queue.set_mode.v1"
+
+    case queueJoined = "queue.joined.v1"
+    case queueAdmitted = "queue.admitted.v1"
+    case queueUsed = "queue.used.v1"
+    case queueLeft = "queue.left.v1"
+    case queueLapsed = "queue.lapsed.v1"
+    case queueSoldOut = "queue.sold_out.v1"
+    case queueEnded = "queue.ended.v1"
+    /// The order of those who came early was drawn; the event has the seed.
+    case queueOpened = "queue.opened.v1"
+    case queueModeChanged = "queue.mode_changed.v1"
+
     case operationFinished = "operation.finished.v1"
+
+    /// Somebody looked at an event's page.
+    case analyticsViewed = "analytics.viewed.v1"
 
     /// Somebody did something that is to be remembered.
     case auditRecorded = "audit.recorded.v1"

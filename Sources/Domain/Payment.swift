@@ -25,6 +25,8 @@ public struct Payment: Equatable, Sendable {
     public var intent: String?
     /// Minor units that the gateway took: nothing, or all. As ``intent``.
     public var capturedMinor: Int64 = 0
+    /// The operation that waits for the end; none when the booking was reserved and charged in one request. As ``intent``.
+    public var operation: OperationID?
 
     public init(
         id: PaymentID, booking: BookingID, event: EventID, user: UserID, tenant: TenantID, method: PaymentMethod, amountMinor: Int64,
@@ -94,6 +96,7 @@ extension Payment {
         writer.member("error_message", ifPresent: errorMessage)
         writer.member("created_at_ms", createdAt.ms)
         writer.member("updated_at_ms", updatedAt.ms)
+        writer.member("operation_id", ifPresent: operation?.description)
     }
 
     /// The value of the `payment.*` events.
@@ -124,6 +127,7 @@ extension Payment {
             errorMessage: members.optionalText("error_message"), createdAt: Timestamp(ms: try members.number("created_at_ms")),
             updatedAt: Timestamp(ms: try members.number("updated_at_ms")))
         intent = members.optionalText("intent_id")
+        operation = try members.operation()
         // Told once there is something to tell; events of earlier builds do not, but it follows from them.
         capturedMinor = members.optionalNumber("captured_minor") ?? (status.isPaid ? amountMinor : 0)
     }

@@ -12,8 +12,10 @@ public struct ChargeCommand: Equatable, Sendable {
     /// Reads the JSON value.
     /// - Throws: ``JSONError`` that names the member; such a message can never succeed.
     public init(json: [UInt8]) throws(JSONError) {
-        let members = try Members(json)
-        self.init(payment: try Payment(members), operation: try members.operation())
+        var payment = try Payment(json: json)
+        let operation = payment.operation
+        payment.operation = nil
+        self.init(payment: payment, operation: operation)
     }
 
     /// The JSON value.

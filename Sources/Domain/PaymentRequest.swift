@@ -53,7 +53,7 @@ public enum EmptyRequest {
 }
 
 /// Reads one object; a member that `take` does not know is a fault.
-private func readBody(_ json: [UInt8], _ take: (String, inout JSONReader) throws(JSONError) -> Bool) throws(ValidationFailure) {
+func readBody(_ json: [UInt8], _ take: (String, inout JSONReader) throws(JSONError) -> Bool) throws(ValidationFailure) {
     var reader = JSONReader(json)
     do {
         try reader.object { (key, value) throws(JSONError) in

@@ -20,6 +20,10 @@ public struct FleetEvent: Sendable, Codable, Hashable {
         case drained
         /// A copy did not finish in time and was killed.
         case killed
+        /// The file was changed, and the fleet goes by it; ``FleetEvent/detail`` says what is other than one might think.
+        case adopted
+        /// The file was changed and cannot be used; ``FleetEvent/detail`` says why. The fleet goes by the plan that it had.
+        case refused
     }
 
     /// When.
@@ -46,6 +50,8 @@ public struct FleetEvent: Sendable, Codable, Hashable {
     public var arrivals: Double?
     /// Likewise, messages a second.
     public var departures: Double?
+    /// Who ordered it, `operator:root`.
+    public var actor: String?
     /// In words.
     public var detail: String?
 
@@ -65,15 +71,19 @@ public final class FleetLog: Sendable {
     /// The file.
     public let path: String
     private let encoder: Mutex<JSONEncoder>
+    private let told: @Sendable (FleetEvent) -> Void
 
     /// Appends to a file, which is made when it is not there.
-    public init(path: String) {
+    /// - Parameter told: gets every event as well; it must not wait.
+    public init(path: String, told: @escaping @Sendable (FleetEvent) -> Void = { _ in }) {
         self.path = path
+        self.told = told
         encoder = Mutex(FleetJSON.encoder())
     }
 
     /// Writes a line. A disk that is full costs the line, not the fleet.
     func write(_ event: FleetEvent) {
+        told(event)
         encoder.withLock { encoder in
             guard var line = try? encoder.encode(event) else { return }
             line.append(UInt8(ascii: "\n"))

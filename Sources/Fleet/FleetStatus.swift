@@ -69,12 +69,12 @@ public struct FleetStatus: Sendable, Codable, Hashable {
 
     /// What is left when a supervisor has ended after it was told to go down: nothing.
     public init(down last: FleetStatus) {
-        (pid, directory, log) = (last.pid, last.directory, last.log)
+        (pid, directory, log, fault) = (last.pid, last.directory, last.log, nil)
         workers = []
     }
 
-    init(pid: Int32, directory: String, log: String, workers: [Worker]) {
-        (self.pid, self.directory, self.log, self.workers) = (pid, directory, log, workers)
+    init(pid: Int32, directory: String, log: String, fault: String?, workers: [Worker]) {
+        (self.pid, self.directory, self.log, self.fault, self.workers) = (pid, directory, log, fault, workers)
     }
 
     /// The supervisor's process.
@@ -83,6 +83,8 @@ public struct FleetStatus: Sendable, Codable, Hashable {
     public let directory: String
     /// Where every decision is written.
     public let log: String
+    /// Why the file as it is now cannot be used, and the plan before it is kept; nil where it can.
+    public let fault: String?
     /// In the order of the file.
     public let workers: [Worker]
 }

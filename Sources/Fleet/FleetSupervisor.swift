@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Keeps as many copies of each worker as its lag asks for: starts, restarts and drains them, and writes down why.
 public actor FleetSupervisor {
@@ -28,17 +29,20 @@ public actor FleetSupervisor {
     }
 
     struct Worker {
-        let plan: WorkerPlan
+        var plan: WorkerPlan
         var target: Int
         var wish = FleetWish.automatic
         var memory = CopiesDecision.Memory()
         var reading: FleetReading?
         var decision: CopiesDecision?
         var copies: [Int: Copy] = [:]
+        /// Whether the plan does not name it any more; what is left of it drains.
+        var isDismissed = false
     }
 
-    /// What was asked for.
-    public nonisolated let plan: FleetPlan
+    /// What it goes by.
+    public nonisolated var plan: FleetPlan { current.withLock { $0 } }
+    nonisolated let current: Mutex<FleetPlan>
     let runner: any FleetRunner
     let log: FleetLog
     let backoff: Backoff
@@ -46,6 +50,8 @@ public actor FleetSupervisor {
     private let directory: String
     var workers: [Worker]
     var isClosed = false
+    /// Why the file as it is now cannot be used; nil where it is what the fleet goes by.
+    var fault: String?
     private var jobs: [Int: Task<Void, Never>] = [:]
     private var nextJob = 0
 
@@ -56,7 +62,7 @@ public actor FleetSupervisor {
     public init(
         plan: FleetPlan, runner: any FleetRunner, directory: String, log: FleetLog, backoff: Backoff = Backoff(), lag: @escaping FleetLag
     ) {
-        self.plan = plan
+        current = Mutex(plan)
         self.runner = runner
         self.directory = directory
         self.log = log
@@ -141,7 +147,7 @@ public actor FleetSupervisor {
 
     /// Drains all copies of all workers and keeps them down.
     public func down() throws(FleetError) {
-        for worker in workers { try scale(worker.plan.name, .fixed(0)) }
+        for worker in workers where !worker.isDismissed { try scale(worker.plan.name, .fixed(0)) }
     }
 
     /// Whether no copy is left, and none is wanted.
@@ -150,7 +156,9 @@ public actor FleetSupervisor {
     /// Writes down who wanted what.
     func ordered(_ order: FleetOrder, _ what: String) {
         let number = order.copies.map { " \($0)" } ?? order.copy.map { " copy \($0)" } ?? (what == "scale" ? " auto" : "")
-        log.write(FleetEvent(.ordered, order.worker ?? "*", detail: "\(what)\(number) by \(order.actor ?? "somebody")"))
+        var event = FleetEvent(.ordered, order.worker ?? "*", detail: "\(what)\(number) by \(order.actor ?? "somebody")")
+        event.actor = order.actor
+        log.write(event)
     }
 
     /// Calls `body` as soon as ``isDown``; not when it was scaled up again meanwhile.
@@ -169,14 +177,14 @@ public actor FleetSupervisor {
     public func has(_ name: String) -> Bool { workers.contains { $0.plan.name == name } }
 
     private func index(of name: String, operation: String) throws(FleetError) -> Int {
-        if let index = workers.firstIndex(where: { $0.plan.name == name }) { return index }
-        let known = workers.map(\.plan.name).joined(separator: ", ")
+        if let index = workers.firstIndex(where: { $0.plan.name == name && !$0.isDismissed }) { return index }
+        let known = workers.filter { !$0.isDismissed }.map(\.plan.name).joined(separator: ", ")
         throw FleetError(.invalidWish, operation: operation, message: "there is no worker of that name; there are \(known)")
     }
 
     // MARK: Deciding
 
-    private func decide(_ index: Int, now: ContinuousClock.Instant) {
+    func decide(_ index: Int, now: ContinuousClock.Instant) {
         guard !isClosed else { return }
         let worker = workers[index]
         let decision: CopiesDecision
@@ -217,7 +225,7 @@ public actor FleetSupervisor {
     /// What the fleet does now.
     public func status() async -> FleetStatus {
         var list: [FleetStatus.Worker] = []
-        for worker in workers {
+        for worker in workers where !worker.isDismissed || !worker.copies.isEmpty {
             var copies: [FleetStatus.Copy] = []
             for (number, copy) in worker.copies.sorted(by: { $0.key < $1.key }) {
                 copies.append(
@@ -234,6 +242,6 @@ public actor FleetSupervisor {
                     lagSeconds: worker.reading?.seconds, arrivals: worker.reading?.arrivals, departures: worker.reading?.departures,
                     reason: worker.decision?.reason, copies: copies))
         }
-        return FleetStatus(pid: ProcessInfo.processInfo.processIdentifier, directory: directory, log: log.path, workers: list)
+        return FleetStatus(pid: ProcessInfo.processInfo.processIdentifier, directory: directory, log: log.path, fault: fault, workers: list)
     }
 }

@@ -35,6 +35,7 @@ struct Ingress {
         let producer = try KafkaProducer(configuration: producerConfiguration, logger: logger)
         var tailed = KafkaConsumerConfiguration(bootstrapServers: configuration.kafka, clientID: "ingress-tail")
         tailed.copiesValues = false
+        tailed.copiesValuesOf = [Topic.queueEvents.name]
         // Under load a fetch waits for some records more, and at most as long as a waiter does not notice: else there is a fetch for every append.
         tailed.fetchMaxWait = .milliseconds(10)
         tailed.options["fetch.min.bytes"] = "65536"
@@ -47,16 +48,26 @@ struct Ingress {
         let engine = BookingEngine(redis: redis, reservers: reservers, limits: configuration.limits, trust: trust)
         let publisher = OutboxPublisher(producer: producer, redis: redis, logger: logger)
         let waiters = Waiters()
-        let tail = EventTail(consumer: consumer, waiters: waiters, logger: logger)
+        let room = WaitingRoom(
+            passes: configuration.queuePassKey,
+            board: QueueBoard(waiters: waiters, logger: logger) { event, users in try await engine.queueEntries(event: event, users: users) },
+            arrivals: ArrivalCounter(logger: logger) { counts in try await engine.reportArrivals(counts) })
+        let tail = EventTail(consumer: consumer, waiters: waiters, board: room.board, logger: logger)
         let sweeper = OutboxSweeper(
             owner: "ingress-\(UUIDBits.version7(nowMs: BookingEngine.wallClockMs(), shard: Shard(truncating: 0)))", publisher: publisher,
             redis: redis,
             endOffsets: { tail.positions }, logger: logger)
+        let views = try ViewReporter(bootstrapServers: configuration.kafka, logger: logger)
         let services = Services(
             engine: engine, publisher: publisher, tokens: tokens, bookings: BookingReports(database: database),
-            payments: PaymentReports(database: database), catalogue: Catalogue(database: database, redis: redis, engine: engine), waiters: waiters,
-            limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies),
-            defaultPaymentToken: configuration.defaultPaymentToken, logger: logger)
+            payments: PaymentReports(database: database), catalogue: Catalogue(database: database, redis: redis, engine: engine),
+            tickets: configuration.tickets, waiters: waiters,
+            limiter: RateLimiter(engine: engine, trustedProxies: configuration.trustedProxies), room: room,
+            defaultPaymentToken: configuration.defaultPaymentToken,
+            audit: { entry in
+                // What was decided stands, whether or not Kafka hears of it.
+                try? producer.enqueue(CloudEvent(entry).record) { _ in }
+            }, logger: logger, views: views)
         let health = Health(redis: redis, database: database, publisher: publisher, tail: tail, engine: engine, trust: trust)
 
         let webhooks = WebhookRoute(
@@ -74,12 +85,14 @@ struct Ingress {
             // Only plans and lists here.
             replays: ReplayDesk(database: database, bootstrapServers: configuration.kafka, audit: { _ in }, logger: logger),
             lag: lag, deadLetters: deadLetters)
-        let server = try makeServer(services, health, webhooks, admin, logger)
+        let server = try makeServer(services, health, webhooks, admin, AuditedWrites(services: services, producer: producer), logger)
         let monitoring = MonitoringServer(
             service: "ingress", host: configuration.host, port: configuration.metricsPort, readiness: { await health.readiness() })
         // Order is dependency; stopping goes the other way round.
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis] + reservers + [database, producer, publisher, trust, tail, sweeper, lag, server, waiters],
+            services: [monitoring, redis] + reservers + [
+                database, producer, views, publisher, trust, tail, sweeper, lag, room.board, room.arrivals, server, waiters,
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: group).run()
@@ -94,11 +107,11 @@ struct Ingress {
     }
 
     private func makeServer(
-        _ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ admin: AdminRoutes, _ logger: Logger
+        _ services: Services, _ health: Health, _ webhooks: WebhookRoute, _ admin: AdminRoutes, _ writes: AuditedWrites, _ logger: Logger
     ) throws -> any Service {
         let (metrics, reserve, traceSampling) = (RequestMetrics(), ReserveRoute(services: services), configuration.traceSampling)
         let responder = IngressResponder(
-            router: routes(services, health, webhooks, admin), metrics: metrics, traceSampling: traceSampling, logger: logger)
+            router: routes(services, health, webhooks, admin), metrics: metrics, traceSampling: traceSampling, logger: logger, writes: writes)
         let http = HTTP1Channel.Configuration(
             httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 100))
         var quiet = logger
@@ -107,7 +120,7 @@ struct Ingress {
         let quietLogger = quiet
         let builder = HTTPServerBuilder { responder in
             IngressChannel(http: HTTP1Channel(responder: responder, configuration: http)) {
-                ReserveLane(route: reserve, metrics: metrics, traceSampling: traceSampling)
+                ReserveLane(route: reserve, connection: $0, metrics: metrics, traceSampling: traceSampling)
             }
         }
         return try builder.buildServer(
@@ -138,6 +151,8 @@ struct Ingress {
         routes.on(.get, "\(base)/bookings/{id}/stream", bookings.stream)
         routes.on(.post, "\(base)/bookings/{id}/cancel", bookings.cancel)
         routes.on(.post, "\(base)/bookings/{id}/confirm", payments.confirm)
+        routes.on(.get, "\(base)/bookings/{id}/ticket", TicketRoute(services: services, database: services.bookings.database).read)
+        routes.on(.post, "\(base)/tickets/verify", VerifyRoute(services: services, database: services.bookings.database).verify)
         routes.on(.post, "\(base)/payments", payments.create)
         routes.on(.post, "\(base)/payments/webhook", webhooks.receive)
         routes.on(.get, "\(base)/payments/{id}", payments.status)
@@ -157,6 +172,9 @@ struct Ingress {
         routes.on(.get, "\(base)/events/{id}/cancel", EventCancelRoute(services: services).progress)
         routes.on(.get, "\(base)/shows/{id}/zones", catalogue.zones)
         routes.on(.get, "\(base)/zones/{id}/seats", catalogue.seats)
+        QueueRoutes(services: services).add(to: &routes)
+        NotificationRoutes(services: services, reports: NotificationReports(database: services.bookings.database)).add(to: &routes)
+        AnalyticsRoutes(services: services).add(to: &routes)
         admin.add(to: &routes)
         routes.on(.get, "/health", health.alive)
         routes.on(.get, "/ready", health.ready)

@@ -5,6 +5,7 @@ import NIOCore
 import PostgresClient
 import RedisClient
 import Settings
+import Tickets
 
 /// What an ingress needs to know; `.env.example` explains each setting.
 struct IngressConfiguration: Sendable {
@@ -16,6 +17,10 @@ struct IngressConfiguration: Sendable {
     var kafka: String
     var signingKey: TokenKeys.Key
     var previousKey: TokenKeys.Key?
+    /// Signs the passes of the waiting room.
+    var queuePassKey: QueuePassKey
+    /// Signs and checks the codes of e-tickets.
+    var tickets: TicketSigner
     var limits: ReserveLimits
     var trustedProxies: Set<String>
     /// Pays a confirm whose body has no token; `nil` makes the token a required field there.
@@ -51,6 +56,8 @@ extension IngressConfiguration {
         previousKey = try settings.optional("JWT_PREVIOUS_SECRET").map {
             try Self.key(settings.text("JWT_PREVIOUS_KID", default: "0"), $0, "JWT_PREVIOUS_SECRET")
         }
+        queuePassKey = try Self.queuePassKey(settings, isProduction: isProduction, else: secret)
+        tickets = try TicketSigner(settings)
         limits = ReserveLimits()
         limits.hold = .seconds(try settings.int("HOLD_SECONDS", default: 600, in: 1...86_400))
         limits.outboxLimit = Int64(try settings.int("OUTBOX_LIMIT", default: 200_000, in: 1...100_000_000))
@@ -63,6 +70,19 @@ extension IngressConfiguration {
         traceSampling = try settings.number("TRACE_SAMPLING", default: isProduction ? 0.1 : 1, in: 0...1)
         backlog = try settings.int("HTTP_BACKLOG", default: 4096, in: 1...65_535)
         loops = try settings.int("HTTP_LOOPS", default: max(1, System.coreCount / 2), in: 1...256)
+    }
+
+    /// Without a secret of its own the one of the tokens serves; what is signed with it cannot be taken for a token.
+    private static func queuePassKey(_ settings: Settings, isProduction: Bool, else fallback: String) throws -> QueuePassKey {
+        let secret = settings.text("QUEUE_PASS_SECRET", default: fallback)
+        if isProduction && secret.contains("development") {
+            throw SettingsError(variable: "QUEUE_PASS_SECRET", reason: "is a development secret, unfit for production")
+        }
+        do {
+            return try QueuePassKey(secret: secret)
+        } catch {
+            throw SettingsError(variable: "QUEUE_PASS_SECRET", reason: "must have at least 32 bytes")
+        }
     }
 
     private static func paymentToken(_ text: String) throws -> String {

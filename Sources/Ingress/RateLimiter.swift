@@ -83,10 +83,11 @@ struct RateLimiter: Sendable {
 /// The headers that tell the state of a bucket, for Hummingbird and for the reserve's own way.
 struct RateHeaders: Sendable {
     let fields: HTTPFields
-    let pairs: [(String, String)]
+    /// The same as an answer has them.
+    let lines: [UInt8]
 
     init(_ fields: HTTPFields = HTTPFields()) {
         self.fields = fields
-        pairs = fields.map { ($0.name.rawName, $0.value) }
+        lines = AcceptedReserve.lines(fields)
     }
 }

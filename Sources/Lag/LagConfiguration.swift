@@ -1,5 +1,5 @@
 /// What a ``LagSampler`` needs to know.
-public struct LagConfiguration: Sendable {
+public struct LagConfiguration: Sendable, Hashable {
     /// `host:port`, several separated by commas.
     public var bootstrapServers: String
     /// The name that brokers show for its clients.

@@ -1,6 +1,6 @@
 /// One supervised process of the installation.
 public struct Component: Hashable, Sendable, CustomStringConvertible {
-    /// The binary or service: `redis`, `postgres`, `broker`, `payment-simulator`, `ingress`, or a worker's name.
+    /// The binary or service: `redis`, `postgres`, `broker`, `payment-simulator`, `mail-catcher`, `ingress`, or a worker's name.
     public let program: String
     /// 1 and up, where several copies of one program run.
     public let copy: Int
@@ -19,6 +19,8 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
     public static let broker = Component("broker")
     /// `payment-simulator`, the gateway of a machine without one.
     public static let simulator = Component("payment-simulator")
+    /// aiosmtpd, which keeps mails as files, of a machine that sends none.
+    public static let mailCatcher = Component("mail-catcher")
     /// The first ingress.
     public static let ingress = Component("ingress")
     /// A copy of a worker, such as `expiry`.
@@ -29,12 +31,14 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { name }
 
-    /// Whether it is a store, the broker or the gateway: what the product's processes stand on.
-    var isService: Bool { self == .redis || self == .postgres || self == .broker || self == .simulator }
+    /// Whether it is a store, the broker, the gateway or the mail server: what the product's processes stand on.
+    var isService: Bool { self == .redis || self == .postgres || self == .broker || self == .simulator || self == .mailCatcher }
 
     /// What reports may be seconds behind, so it leaves the processors to what decides: on two cores a batch of the projection would hold up
     /// the reserves of that moment.
-    var niceness: Int32 { self == .postgres || program == "inventory-sync" ? 10 : 0 }
+    var niceness: Int32 {
+        self == .postgres || program == "inventory-sync" || program == "analytics" || program == "audit" || program == "notification" ? 10 : 0
+    }
 
     /// Whether it is a copy of a worker.
     var isWorker: Bool { !isService && program != Component.ingress.program }

@@ -11,6 +11,10 @@ public struct Endpoints: Sendable {
     public let kafkaBootstrapServers: String
     /// `JWT_SECRET`: the supervisor's own where it has one, else made once per installation.
     public let jwtSecret: String
+    /// `TICKET_SECRET`: likewise.
+    public let ticketSecret: String
+    /// `AUDIT_KEY`: likewise.
+    public let auditKey: String
     /// The first ingress' public port.
     public let httpPort: Int
     /// `PAYMENT_GATEWAY_URL`, without a slash at the end.
@@ -20,6 +24,12 @@ public struct Endpoints: Sendable {
     /// `PAYMENT_WEBHOOK_SECRET`: likewise.
     public let paymentWebhookSecret: String
 
+    /// `SMTP_URL`.
+    public let smtpURL: String
+    /// `PII_KEY`: as ``jwtSecret``.
+    public let piiKey: String
+
+    let smtpPort: Int
     let redis: HostAndPort
     let postgres: HostAndPort
     let kafka: HostAndPort
@@ -34,6 +44,8 @@ public struct Endpoints: Sendable {
         let password = try folder.secret("postgres", bytes: 16)
         postgresPassword = password
         if let secret = Self.environment("JWT_SECRET") { jwtSecret = secret } else { jwtSecret = try folder.secret("jwt") }
+        if let secret = Self.environment("TICKET_SECRET") { ticketSecret = secret } else { ticketSecret = try folder.secret("ticket") }
+        if let key = Self.environment("AUDIT_KEY") { auditKey = key } else { auditKey = try folder.secret("audit") }
         httpPort = try book.port("ingress http", wanted: configuration.ports.http)
 
         if let url = external.redisURL {
@@ -60,6 +72,9 @@ public struct Endpoints: Sendable {
             kafkaBootstrapServers = "\(kafka.host):\(kafka.port)"
         }
 
+        if let key = Self.environment("PII_KEY") { piiKey = key } else { piiKey = try folder.secret("pii") }
+        smtpPort = try book.port("mail-catcher", wanted: configuration.ports.mail)
+        smtpURL = external.smtpURL ?? "smtp://127.0.0.1:\(smtpPort)"
         simulatorPort = try book.port("payment-simulator", wanted: configuration.ports.simulator)
         if let url = external.paymentGatewayURL {
             paymentGatewayURL = url

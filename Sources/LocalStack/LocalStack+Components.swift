@@ -1,13 +1,15 @@
 import Glibc
 
 extension LocalStack {
-    /// Starts Redis, PostgreSQL, the broker and the payment simulator beside each other, or checks that the external ones answer.
-    public func startServices() async throws {
+    /// Starts Redis, PostgreSQL, the broker, the payment simulator and the mail catcher beside each other, or checks that the external ones answer.
+    /// - Parameter mail: whether mails are to be caught at all.
+    public func startServices(mail: Bool = true) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.startRedis() }
             group.addTask { try await self.startPostgres() }
             group.addTask { try await self.startBroker() }
             group.addTask { try await self.startSimulator() }
+            if mail { group.addTask { try await self.startMailCatcher() } }
             try await group.waitForAll()
         }
     }

@@ -10,9 +10,15 @@ extension LocalStack {
             "DATABASE_URL": endpoints.databaseURL,
             "KAFKA_BOOTSTRAP_SERVERS": endpoints.kafkaBootstrapServers,
             "JWT_SECRET": endpoints.jwtSecret,
+            "TICKET_SECRET": endpoints.ticketSecret,
+            "AUDIT_KEY": endpoints.auditKey,
             "PAYMENT_GATEWAY_URL": endpoints.paymentGatewayURL,
             "PAYMENT_GATEWAY_KEY": endpoints.paymentGatewayKey,
             "PAYMENT_WEBHOOK_SECRET": endpoints.paymentWebhookSecret,
+            "PII_KEY": endpoints.piiKey,
+            "SMTP_URL": endpoints.smtpURL,
+            "PUBLIC_URL": environment["PUBLIC_URL"] ?? endpoints.baseURL,
+            "MAIL_FROM": environment["MAIL_FROM"] ?? "Booking Rush <tickets@booking-rush.example>",
             "HOLD_SECONDS": "\(configuration.holdSeconds)",
             "PROJECTION_WINDOW_MS": "\(configuration.projectionWindowMs)",
             "LOG_LEVEL": configuration.logLevel,
@@ -22,6 +28,8 @@ extension LocalStack {
         if configuration.external.paymentGatewayURL == nil, environment["DEFAULT_PAYMENT_TOKEN"] == nil {
             environment["DEFAULT_PAYMENT_TOKEN"] = "pm_card_visa"
         }
+        // The mail catcher speaks in clear.
+        if configuration.external.smtpURL == nil { environment["SMTP_TLS"] = "none" }
         if component.isWorker { environment["WORKER_INSTANCE_ID"] = "\(component.name)-\(try folder.identity())" }
         if component.program == Component.ingress.program { environment["HTTP_PORT"] = "\(try httpPort(ofCopy: component.copy))" }
         environment.merge(configuration.environment) { $1 }
@@ -46,6 +54,7 @@ extension LocalStack {
         if external.paymentGatewayURL == nil {
             wanted.append((endpoints.simulatorPort, .simulator, "PAYMENT_GATEWAY_URL uses a gateway that exists"))
         }
+        if external.smtpURL == nil { wanted.append((endpoints.smtpPort, .mailCatcher, "SMTP_URL uses a mail server that exists")) }
         for (port, component, choice) in wanted {
             do {
                 try await Ports.requireFree(port, for: component)

@@ -3,16 +3,20 @@ import Foundation
 extension LocalStack {
     /// What an operator's tools need to find this installation: the stores, the secrets, and `URL` of the first ingress.
     public nonisolated var operatorEnvironment: [String: String] {
-        [
+        var environment = [
             "URL": endpoints.baseURL,
             "REDIS_URL": endpoints.redisURL,
             "DATABASE_URL": endpoints.databaseURL,
             "KAFKA_BOOTSTRAP_SERVERS": endpoints.kafkaBootstrapServers,
             "JWT_SECRET": endpoints.jwtSecret,
+            "AUDIT_KEY": endpoints.auditKey,
+            "PII_KEY": endpoints.piiKey,
             "PAYMENT_GATEWAY_URL": endpoints.paymentGatewayURL,
             "PAYMENT_GATEWAY_KEY": endpoints.paymentGatewayKey,
             "INSTALLATION": configuration.directory,
         ]
+        if let mailFolder { environment["MAILS"] = mailFolder }
+        return environment
     }
 
     /// Writes ``operatorEnvironment`` to `env` in the installation's folder, for a shell to read; only its owner can.

@@ -149,7 +149,7 @@ public actor LocalStack {
         let all = Set(members.keys)
         let workers = all.filter(\.isWorker)
         let ingresses = all.filter { $0.program == Component.ingress.program }
-        for phase in [Array(workers), Array(ingresses), [.simulator], [.broker], [.postgres], [.redis]] {
+        for phase in [Array(workers), Array(ingresses), [.simulator, .mailCatcher], [.broker], [.postgres], [.redis]] {
             await withTaskGroup(of: Void.self) { group in
                 for component in phase {
                     guard let member = members[component] else { continue }

@@ -12,23 +12,28 @@ public struct LocalStackConfiguration: Sendable {
         public var broker: Int?
         /// The payment simulator.
         public var simulator: Int?
+        /// The mail catcher.
+        public var mail: Int?
         /// The first of the `METRICS_PORT`s: the ingress, then the workers in the order in which they are first named.
         public var firstMetrics: Int?
 
         /// Free ports everywhere, as tests and benches want it.
         public static let free = Ports()
         /// The ports of `ops/run`; away from the usual ones, so that Debian's own services do not collide.
-        public static let standard = Ports(http: 8080, redis: 16379, postgres: 15432, broker: 19092, simulator: 12111, firstMetrics: 9180)
+        public static let standard = Ports(
+            http: 8080, redis: 16379, postgres: 15432, broker: 19092, simulator: 12111, mail: 11025, firstMetrics: 9180)
 
         /// Each port, or nil for a free one.
         public init(
-            http: Int? = nil, redis: Int? = nil, postgres: Int? = nil, broker: Int? = nil, simulator: Int? = nil, firstMetrics: Int? = nil
+            http: Int? = nil, redis: Int? = nil, postgres: Int? = nil, broker: Int? = nil, simulator: Int? = nil, mail: Int? = nil,
+            firstMetrics: Int? = nil
         ) {
             self.http = http
             self.redis = redis
             self.postgres = postgres
             self.broker = broker
             self.simulator = simulator
+            self.mail = mail
             self.firstMetrics = firstMetrics
         }
     }
@@ -43,15 +48,19 @@ public struct LocalStackConfiguration: Sendable {
         public var databaseURL: String?
         /// `PAYMENT_GATEWAY_URL`; then `PAYMENT_GATEWAY_KEY` and `PAYMENT_WEBHOOK_SECRET` come from the environment as well.
         public var paymentGatewayURL: String?
+        /// `SMTP_URL`; then `SMTP_TLS`, `SMTP_USERNAME` and `SMTP_PASSWORD` come from the environment as well.
+        public var smtpURL: String?
 
         /// Each address, or nil to start one.
         public init(
-            kafkaBootstrapServers: String? = nil, redisURL: String? = nil, databaseURL: String? = nil, paymentGatewayURL: String? = nil
+            kafkaBootstrapServers: String? = nil, redisURL: String? = nil, databaseURL: String? = nil, paymentGatewayURL: String? = nil,
+            smtpURL: String? = nil
         ) {
             self.kafkaBootstrapServers = kafkaBootstrapServers
             self.redisURL = redisURL
             self.databaseURL = databaseURL
             self.paymentGatewayURL = paymentGatewayURL
+            self.smtpURL = smtpURL
         }
 
         /// What the environment names; an empty value counts as absent.
@@ -59,7 +68,7 @@ public struct LocalStackConfiguration: Sendable {
             func value(_ key: String) -> String? { environment[key].flatMap { $0.isEmpty ? nil : $0 } }
             self.init(
                 kafkaBootstrapServers: value("KAFKA_BOOTSTRAP_SERVERS"), redisURL: value("REDIS_URL"), databaseURL: value("DATABASE_URL"),
-                paymentGatewayURL: value("PAYMENT_GATEWAY_URL"))
+                paymentGatewayURL: value("PAYMENT_GATEWAY_URL"), smtpURL: value("SMTP_URL"))
         }
     }
 

@@ -35,6 +35,13 @@ enum ServiceCheck {
         }
     }
 
+    /// The greeting that a mail server begins with, `220`.
+    static func smtp(host: String, port: Int) async -> Bool {
+        await asks(host, port, Array("NOOP\r\n".utf8), operation: "ask the mail server") { bytes in
+            bytes.contains(UInt8(ascii: "\n")) ? bytes.starts(with: Array("220".utf8)) : nil
+        }
+    }
+
     private static func asks(
         _ host: String, _ port: Int, _ question: [UInt8], operation: String, judge: @escaping @Sendable ([UInt8]) -> Bool?
     ) async -> Bool {

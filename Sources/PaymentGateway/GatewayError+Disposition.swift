@@ -61,7 +61,8 @@ extension GatewayError {
             case .protocolViolation, .tooLarge: .unexpectedReply
             case .overloaded: .overloaded
             case .cancelled: .cancelled
-            case .invalidRequest: .invalidRequest
+            case .invalidRequest, .forbiddenAddress: .invalidRequest
+            case .refused, .later, .unavailable, .unauthorized: .unexpectedReply  // of mail servers only
             case .stopped: .stopped
             case .system: .system
             }

@@ -14,6 +14,8 @@ public struct PostgresConfiguration: Sendable, Equatable {
     public var answerGrace: Duration
     /// What `pg_stat_activity` shows.
     public var applicationName: String
+    /// The role that each session takes on (`SET ROLE`), for a process that may do less than the user it connects as; nil keeps the user's own. Default nil.
+    public var role: String?
     /// Jobs that may wait for a connection; one more is refused as ``PostgresError/Code/overloaded``.
     public var maxWaiting: Int
     /// How long a job may wait for a connection before it fails as ``PostgresError/Code/timeout``.

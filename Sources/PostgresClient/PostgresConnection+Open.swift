@@ -49,6 +49,7 @@ extension PostgresConnection {
                 SET statement_timeout = \(configuration.statementTimeout.wholeMilliseconds);
                 SET bytea_output = 'hex'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 1
                 """)
+        if let role = configuration.role { try execute(script: "SET ROLE \"\(role.replacing("\"", with: "\"\""))\"") }
     }
 
     /// libpq's text names host, port, user and database; it never holds the password.

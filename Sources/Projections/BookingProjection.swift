@@ -46,6 +46,7 @@ public struct BookingProjection: Projection {
             .textArray(bookings.map(\.idempotencyKey)), .textArray(bookings.map(\.bodyHash)), .intArray(bookings.map(\.createdAt.ms)),
             .intArray(bookings.map(\.updatedAt.ms)), .textArray(bookings.map(\.payment?.description)),
             .textArray(bookings.map(\.paymentState?.rawValue)), .intArray(bookings.map(\.declines)), .textArray(bookings.map(\.reason?.rawValue)),
+            .textArray(bookings.map { $0.used.isEmpty ? nil : String(decoding: TicketUse.json($0.used), as: UTF8.self) }),
         ]
     }
 
@@ -53,19 +54,20 @@ public struct BookingProjection: Projection {
         """
         INSERT INTO \(schema).bookings AS t (
             id, tenant_id, event_id, show_id, zone_id, user_id, quantity, seat_ids, unit_price_minor, total_minor, currency, status, version, expires_at,
-            idempotency_key, body_hash, created_at, updated_at, payment_id, payment_state, declines, reason)
+            idempotency_key, body_hash, created_at, updated_at, payment_id, payment_state, declines, reason, used)
         SELECT b.id, b.tenant_id, b.event_id, b.show_id, b.zone_id, b.user_id, b.quantity, b.seat_ids::uuid[], b.unit_price_minor, b.total_minor,
                b.currency, b.status, b.version, to_timestamp(b.expires_at_ms::double precision / 1000), b.idempotency_key, b.body_hash,
                to_timestamp(b.created_at_ms::double precision / 1000), to_timestamp(b.updated_at_ms::double precision / 1000),
-               b.payment_id, b.payment_state, b.declines, b.reason
+               b.payment_id, b.payment_state, b.declines, b.reason, b.used::jsonb
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[], $9::bigint[], $10::bigint[],
                     $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[], $18::bigint[],
-                    $19::uuid[], $20::text[], $21::int[], $22::text[])
+                    $19::uuid[], $20::text[], $21::int[], $22::text[], $23::text[])
              AS b (id, tenant_id, event_id, show_id, zone_id, user_id, quantity, seat_ids, unit_price_minor, total_minor, currency, status, version,
-                   expires_at_ms, idempotency_key, body_hash, created_at_ms, updated_at_ms, payment_id, payment_state, declines, reason)
+                   expires_at_ms, idempotency_key, body_hash, created_at_ms, updated_at_ms, payment_id, payment_state, declines, reason, used)
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, expires_at = excluded.expires_at,
                                        updated_at = excluded.updated_at, payment_id = excluded.payment_id,
-                                       payment_state = excluded.payment_state, declines = excluded.declines, reason = excluded.reason
+                                       payment_state = excluded.payment_state, declines = excluded.declines, reason = excluded.reason,
+                                       used = excluded.used
         WHERE t.version < excluded.version
         """
     }

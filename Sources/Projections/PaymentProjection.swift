@@ -10,7 +10,8 @@ public struct PaymentProjection: Projection {
     /// Where its table is.
     public let schema: String
 
-    public init(schema: String = "public") {
+    /// - Parameter schema: with `payments` and `saga_operations`, for which operation waits for which payment.
+    public init(schema: String) {
         self.schema = schema
     }
 
@@ -33,6 +34,12 @@ public struct PaymentProjection: Projection {
                 .textArray(payments.map(\.errorCode)), .textArray(payments.map(\.errorMessage)), .intArray(payments.map(\.createdAt.ms)),
                 .intArray(payments.map(\.updatedAt.ms)),
             ])
+        let waiting = payments.filter { $0.operation != nil }
+        if waiting.isEmpty { return }
+        _ = try connection.query(
+            """
+            INSERT INTO \(schema).saga_operations (id, operation_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING
+            """, [.textArray(waiting.map(\.id.description)), .textArray(waiting.map(\.operation?.description))])
     }
 
     private var upsert: String {

@@ -122,8 +122,9 @@ public struct Recovery: Sendable {
         }
         var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
         for (partition, kept) in topic {
-            let first = max(from?[partition] ?? kept.low, kept.low)
-            ranges[KafkaTopicPartition(topic: Topic.bookingEvents.name, partition: partition)] = min(first, kept.high)..<kept.high
+            // What lies beyond the end was on a topic that was made anew.
+            let first = from?[partition].flatMap { $0 <= kept.high ? max($0, kept.low) : nil } ?? kept.low
+            ranges[KafkaTopicPartition(topic: Topic.bookingEvents.name, partition: partition)] = first..<kept.high
         }
         progress("reading \(ranges.values.reduce(0) { $0 + $1.count }) events")
         var tail = TopicTail()
@@ -131,10 +132,18 @@ public struct Recovery: Sendable {
         report.events = tail.events
         highest = max(highest, tail.highestVersion)
         if mark != nil { try await loadMissingZones(&report) }
-        try await restore(Array(tail.newest.values), name, &report)
-        var open = tail.newest.values.compactMap { Self.openPayment($0.booking) }
+        var states = Array(tail.newest.values)
+        if mark == nil {
+            let letters = OpenLetters(database: database, admin: admin, bootstrapServers: bootstrapServers, logger: logger)
+            states += try await letters.states().filter { !tail.newer(than: $0.booking) }
+        }
+        try await restore(states, name, &report)
+        var open = states.compactMap { Self.openPayment($0.booking) }
         if mark == nil { open += try await restoreReported(tail, name, &report, progress) }
         if !open.isEmpty { publish(try await OpenPayments(database: database, engine: engine).restore(open)) }
+        let told = ToldZones(database: database, engine: engine)
+        publish(try await told.correct(tail.zones, includesReported: mark == nil))
+        try await QueueLines(redis: redis, admin: admin, bootstrapServers: bootstrapServers, logger: logger).restore(always: always)
         try await finish(begun, name, highest, topic.mapValues(\.high), &report)
     }
 
@@ -210,6 +219,12 @@ public struct Recovery: Sendable {
         if begun.hasEpoch || begun.mark != nil || highest > 0 { epoch += 1 }
         // A Redis that forgot its epoch takes one that none can have had: it rises by one a recovery, and those are more than a second apart.
         if !begun.hasEpoch, begun.mark == nil, highest > 0 { epoch = max(epoch, BookingEngine.wallClockMs() / 1000 - Self.firstSecond) }
+        if epoch > 0 {
+            // From PostgreSQL and the whole rest of the topic nothing before its end was left out.
+            let looked = try await redis.send(RedisCommand("GET", LatePosition.key)).text.flatMap(LatePosition.init)
+            let late = LatePosition.after(report.from == "mark" ? looked : nil, epoch: epoch, ends: ends)
+            _ = try await redis.send(RedisCommand("SET", LatePosition.key, late.text))
+        }
         let mark = Mark(ends).text
         let replies = try await redis.evaluate(
             LuaScript.finishRecovery,
@@ -220,7 +235,6 @@ public struct Recovery: Sendable {
             })
         guard replies.allSatisfy({ $0.int == 1 }) else { throw RecoveryError(.overtaken, "Redis was lost again meanwhile") }
         report.epoch = epoch
-        report.ends = ends
     }
 
     /// 2026-01-01T00:00:00Z.

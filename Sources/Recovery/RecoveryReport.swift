@@ -19,10 +19,4 @@ public struct RecoveryReport: Codable, Sendable {
     /// The epoch of what comes from now on.
     public var epoch: Int64 = 0
     public var seconds = 0.0
-    /// Where reading stopped, by partition of booking.events.
-    var ends: [Int32: Int64] = [:]
-
-    enum CodingKeys: String, CodingKey {
-        case from, wasTrusted, zones, events, restored, known, lost, withoutZone, epoch, seconds
-    }
 }

@@ -18,7 +18,6 @@ public struct RecoveryService: Service {
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
-            var watch: Task<Void, any Error>?
             while !Task.isCancelled {
                 var wait = Self.interval
                 if !trust.isTrusted, recovery.redis.isConnected, await !trust.look() {
@@ -33,9 +32,6 @@ public struct RecoveryService: Service {
                                 ])
                         }
                         await trust.look()
-                        watch?.cancel()
-                        let late = LateEvents(recovery: recovery, ends: report.ends, epoch: report.epoch)
-                        if !report.wasTrusted, report.epoch > 0 { watch = Task { try await late.watch() } }
                     } catch let error as RecoveryError where error.code == .busy {
                         recovery.logger.debug("another process recovers")
                     } catch {
@@ -45,7 +41,6 @@ public struct RecoveryService: Service {
                 }
                 try? await Task.sleep(for: wait)
             }
-            watch?.cancel()
         }
     }
 }

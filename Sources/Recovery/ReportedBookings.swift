@@ -30,15 +30,12 @@ struct ReportedBookings: Sendable {
     }
 
     /// One page, after `last`; its last id is where the next begins.
-    func page(after last: String) async throws -> (bookings: [Booking], last: String?) {
+    /// - Parameter all: also those that ended long ago.
+    func page(after last: String, all: Bool = false) async throws -> (bookings: [Booking], last: String?) {
         let rows = try await database.query(
             """
-            SELECT id, tenant_id, event_id, show_id, zone_id, user_id, quantity, array_to_string(seat_ids, ',') AS seats, unit_price_minor, total_minor,
-                   currency, status, version, (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
-                   (extract(epoch FROM expires_at) * 1000)::bigint AS expires_ms, (extract(epoch FROM updated_at) * 1000)::bigint AS updated_ms,
-                   idempotency_key, body_hash, payment_id, payment_state, declines, reason
-            FROM bookings
-            WHERE id > $1::uuid AND (status IN ('reserved', 'confirmed') OR updated_at > now() - interval '1 hour')
+            SELECT \(Self.columns) FROM bookings
+            WHERE id > $1::uuid AND (\(all ? "true" : "status IN ('reserved', 'confirmed') OR updated_at > now() - interval '1 hour'"))
             ORDER BY id LIMIT $2::bigint
             """, [.text(last), .int(Self.page)])
         var bookings: [Booking] = []
@@ -46,6 +43,33 @@ struct ReportedBookings: Sendable {
         for row in rows { bookings.append(try Self.booking(row)) }
         return (bookings, rows.count < Int(Self.page) ? nil : bookings.last?.id.description)
     }
+
+    /// Any one booking of each zone; none of a zone that never had one.
+    func one(ofEach zones: [ZoneID]) async throws -> [Booking] {
+        if zones.isEmpty { return [] }
+        return try await database.query(
+            "SELECT DISTINCT ON (zone_id) \(Self.columns) FROM bookings WHERE zone_id = ANY($1::uuid[]) ORDER BY zone_id, id",
+            [.textArray(zones.map(\.description))]
+        ).map { try Self.booking($0) }
+    }
+
+    /// The versions of bookings; of those that PostgreSQL does not know, none.
+    func versions(of bookings: [BookingID]) async throws -> [BookingID: Int64] {
+        var versions: [BookingID: Int64] = [:]
+        for row in try await database.query(
+            "SELECT id, version FROM bookings WHERE id = ANY($1::uuid[])", [.textArray(bookings.map(\.description))])
+        {
+            if let id = BookingID(try row.string("id")) { versions[id] = try row.int64("version") }
+        }
+        return versions
+    }
+
+    private static let columns = """
+        id, tenant_id, event_id, show_id, zone_id, user_id, quantity, array_to_string(seat_ids, ',') AS seats, unit_price_minor, total_minor,
+        currency, status, version, (extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
+        (extract(epoch FROM expires_at) * 1000)::bigint AS expires_ms, (extract(epoch FROM updated_at) * 1000)::bigint AS updated_ms,
+        idempotency_key, body_hash, payment_id, payment_state, declines, reason, used
+        """
 
     private static func booking(_ row: PostgresRow) throws -> Booking {
         var booking = Booking(
@@ -60,6 +84,7 @@ struct ReportedBookings: Sendable {
         booking.paymentState = try row.optionalString("payment_state").flatMap(Booking.PaymentState.init(rawValue:))
         booking.declines = try row.int64("declines")
         booking.reason = try row.optionalString("reason").flatMap(BookingReason.init(rawValue:))
+        if let used = try row.optionalString("used") { booking.used = try TicketUse.uses(json: Array(used.utf8)) }
         return booking
     }
 

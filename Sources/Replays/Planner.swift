@@ -31,7 +31,9 @@ struct Planner {
         switch request.into {
         case .group(let group): (committed, members) = try await check(group, request, &obstacles, &notes)
         case .worker(let group): try await check(worker: group, request, kept.count, &obstacles)
-        case .rebuild(let projection): notes.append("\(projection.table) is built beside the table in use, compared with it, and takes its place")
+        case .rebuild(let projection):
+            let tables = projection.tables.map(\.name).joined(separator: ", ")
+            notes.append("made beside the tables in use, compared with them, and put in their place: \(tables)")
         }
         var partitions: [ReplayPlan.Partition] = []
         for (number, range) in kept.sorted(by: { $0.key < $1.key }) where request.partitions?.contains(number) != false {
@@ -43,6 +45,16 @@ struct Planner {
                 ReplayPlan.Partition(
                     topic: request.topic, partition: number, from: first, until: end, records: end - first, matching: nil,
                     committed: committed[KafkaTopicPartition(topic: request.topic, partition: number)]))
+        }
+        if case .rebuild(let projection) = request.into {
+            for topic in projection.topics where topic != projection.topic {
+                for (number, range) in try await admin.offsets(topic: topic.name).sorted(by: { $0.key < $1.key }) {
+                    partitions.append(
+                        ReplayPlan.Partition(
+                            topic: topic.name, partition: number, from: range.low, until: range.high, records: range.high - range.low, matching: nil,
+                            committed: nil))
+                }
+            }
         }
         let records = partitions.reduce(0) { $0 + $1.records }
         var selected = records

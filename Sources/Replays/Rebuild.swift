@@ -63,11 +63,13 @@ struct Rebuild: Sendable {
         let offsets = writer.offsets
         let done = try await desk.database.withConnection { try offsets.read(on: $0) }
         var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
-        for (number, kept) in try await admin.offsets(topic: projection.topic.name) {
-            let partition = KafkaTopicPartition(topic: projection.topic.name, partition: number)
-            let begin = max(done[partition] ?? kept.low, kept.low)
-            let end = min(ends.map { $0[partition] ?? 0 } ?? kept.high, kept.high)
-            if begin < end { ranges[partition] = begin..<end }
+        for topic in projection.topics {
+            for (number, kept) in try await admin.offsets(topic: topic.name) {
+                let partition = KafkaTopicPartition(topic: topic.name, partition: number)
+                let begin = max(done[partition] ?? kept.low, kept.low)
+                let end = min(ends.map { $0[partition] ?? 0 } ?? kept.high, kept.high)
+                if begin < end { ranges[partition] = begin..<end }
+            }
         }
         return ranges
     }
@@ -125,7 +127,7 @@ struct Rebuild: Sendable {
         try connection.setStatementTimeout(Self.statement)
         // Whoever reads goes on; whoever writes waits.
         try connection.execute(
-            script: "SET LOCAL lock_timeout = '\(Self.locked.wait)'; LOCK TABLE public.\(projection.table) IN SHARE ROW EXCLUSIVE MODE")
+            script: "SET LOCAL lock_timeout = '\(Self.locked.wait)'; LOCK TABLE \(tables.used) IN SHARE ROW EXCLUSIVE MODE")
         let used = try projection.writer.map { try ProjectionOffsets(group: $0).read(on: connection) }
         let late = try Blocking.wait(limit: Self.locked.limit) { [self] in
             let ranges = try await ahead(of: used)
@@ -156,7 +158,7 @@ struct Rebuild: Sendable {
     /// Drops what nobody needs any more; what is left behind goes with the next rebuild.
     private func tidyUp() async {
         try? await desk.database.withConnection { [projection, schemas] connection in
-            try connection.execute(script: "ANALYZE public.\(projection.table)")
+            try connection.execute(script: "ANALYZE \(ShadowTables(projection: projection, schemas: schemas).used)")
             try connection.execute(script: "DROP SCHEMA IF EXISTS \(schemas.made) CASCADE")
         }
         for id in (try? await desk.store.earlierRebuilds(of: projection, than: work.id)) ?? [] {

@@ -5,17 +5,19 @@ extension ShadowTables {
     private static let samples = 5
 
     /// The tables in use beside the new ones, as the transaction that is open sees them.
-    /// - Parameter carried: rows that were taken over from the table in use.
-    func compare(_ connection: PostgresConnection, carried: Int64) throws -> [TableComparison] {
+    /// - Parameter carried: rows that were taken over from the tables in use, by table.
+    func compare(_ connection: PostgresConnection, carried: [String: Int64]) throws -> [TableComparison] {
         // The text of a time goes by the session.
         try connection.execute(script: "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
-        let shape = try TableShape(projection.table, in: "public", connection)
-        let columns = shape.columnNames.filter { !projection.uncompared.contains($0) }.joined(separator: ", ")
-        var comparisons = [
-            try compare(
-                projection.table, old: "SELECT id, version, ROW(\(columns))::text AS row FROM public.\(projection.table)",
-                new: "SELECT id, version, ROW(\(columns))::text AS row FROM \(schemas.made).\(projection.table)", carried: carried, connection)
-        ]
+        var comparisons = try projection.tables.map { table in
+            let shape = try TableShape(table.name, in: "public", connection)
+            let columns = shape.columnNames.filter { !table.uncompared.contains($0) }.joined(separator: ", ")
+            func rows(_ schema: String) -> String {
+                "SELECT \(table.key) AS id, \(table.version) AS version, ROW(\(columns))::text AS row FROM \(schema).\(table.name)\(table.compared.map { " WHERE \($0)" } ?? "")"
+            }
+            return try compare(
+                table.name, old: rows("public"), new: rows(schemas.made), carried: carried[table.name, default: 0], connection)
+        }
         if projection == .bookings {
             func counts(_ schema: String) -> String {
                 """

@@ -19,7 +19,9 @@ struct ShadowWriter: Sendable {
             switch projection {
             case .bookings: writer(BookingProjection(schema: schema))
             case .payments: writer(PaymentProjection(schema: schema))
+            case .refunds: writer(RefundProjection(schema: schema))
             case .operations: writer(OperationProjection(schema: schema))
+            case .analytics: ShadowAnalytics(schema: schema, group: offsets.group, database: database).apply
             }
     }
 

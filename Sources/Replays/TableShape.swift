@@ -30,6 +30,10 @@ struct TableShape {
     let owner: String
     /// What hangs on the table and would be left behind.
     let obstacles: [String]
+    /// What follows the columns where the table is made: how it is divided, and settings of its storage.
+    let suffix: String
+    /// The names of its partitions, which move with it.
+    let partitions: [String]
 
     /// Reads the shape of `schema.table`.
     init(_ table: String, in schema: String, _ connection: PostgresConnection) throws {
@@ -66,6 +70,18 @@ struct TableShape {
         owner = try connection.query("SELECT quote_ident(pg_get_userbyid(relowner)) AS name FROM pg_class WHERE oid = $1::regclass", [name])
             .one().string("name")
         obstacles = try connection.query(Self.selectObstacles, [name]).map { try $0.string("what") }
+        suffix = try connection.query(
+            """
+            SELECT coalesce(' PARTITION BY ' || pg_get_partkeydef(oid), '') || coalesce(' WITH (' || array_to_string(reloptions, ', ') || ')', '') AS suffix
+            FROM pg_class WHERE oid = $1::regclass
+            """, [name]
+        ).one().string("suffix")
+        partitions = try connection.query(
+            """
+            SELECT quote_ident(c.relname) AS name FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = $1::regclass AND p.relkind = 'p' ORDER BY 1
+            """, [name]
+        ).map { try $0.string("name") }
     }
 
     private static func constraints(_ types: String) -> String {
@@ -93,6 +109,7 @@ struct TableShape {
             WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::regclass
         UNION ALL SELECT format('publication %s', p.pubname) FROM pg_publication_rel l JOIN pg_publication p ON p.oid = l.prpubid
             WHERE l.prrelid = $1::regclass
-        UNION ALL SELECT format('child table %s', inhrelid::regclass) FROM pg_inherits WHERE inhparent = $1::regclass
+        UNION ALL SELECT format('child table %s', inhrelid::regclass) FROM pg_inherits JOIN pg_class p ON p.oid = inhparent
+            WHERE inhparent = $1::regclass AND p.relkind <> 'p'
         """
 }

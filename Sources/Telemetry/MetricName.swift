@@ -35,6 +35,9 @@ extension MetricName {
     /// Reserves refused, by error code.
     public static let bookingReservationFailures = MetricName(
         "booking_reservation_failures_total", .counter, labels: ["code"], "Reservations refused, by error code.")
+    /// Wishes to join a waiting room, by what became of them.
+    public static let queueJoins = MetricName(
+        "queue_joins_total", .counter, labels: ["outcome"], "Wishes to join a waiting room, by what became of them.")
     /// Payments begun, by method.
     public static let paymentsBegun = MetricName("payments_begun_total", .counter, labels: ["method"], "Payments begun, by method.")
     /// Webhooks of the payment gateway, by what became of them.
@@ -43,6 +46,14 @@ extension MetricName {
     /// Messages finished by a worker; `outcome` is done, retry, dead_letter or skip.
     public static let workerMessages = MetricName(
         "worker_messages_total", .counter, labels: ["worker", "outcome"], "Messages handled, by outcome.")
+    /// Notifications that ended: `channel` is email, sms or push, `outcome` sent, failed or skipped.
+    public static let notifications = MetricName(
+        "notifications_total", .counter, labels: ["channel", "outcome"], "Notifications that ended, by channel and outcome.")
+    /// Looks at events' pages, by whether Kafka took them: `outcome` is sent or dropped.
+    public static let analyticsViews = MetricName(
+        "analytics_views_total", .counter, labels: ["outcome"], "Looks at events' pages, by whether they reached Kafka.")
+    /// Entries of the audit that could not be handed to Kafka.
+    public static let auditEntriesLost = MetricName("audit_entries_lost_total", .counter, "Entries of the audit that Kafka did not take.")
     /// Messages sent to a dead-letter topic.
     public static let dlqMessages = MetricName("dlq_messages_total", .counter, labels: ["worker"], "Messages sent to a dead-letter topic.")
 }
@@ -100,6 +111,9 @@ extension MetricName {
     /// Handling of one message or batch.
     public static let workerHandleDuration = MetricName(
         "worker_handle_duration_seconds", .histogram, labels: ["worker"], "Time to handle a message or batch.")
+    /// Writing a notification and handing it to its server.
+    public static let notificationSendDuration = MetricName(
+        "notification_send_duration_seconds", .histogram, labels: ["channel"], "Time to write a notification and hand it over.")
     /// From the 202 to the row in PostgreSQL.
     public static let endToEndDuration = MetricName("end_to_end_duration_seconds", .histogram, "From the 202 to the projection.")
 }
@@ -110,7 +124,8 @@ extension MetricName {
     /// Every name above, by its text.
     public static let all: [String: MetricName] = Dictionary(
         uniqueKeysWithValues: [
-            httpRequests, bookingReservations, bookingReservationFailures, paymentsBegun, paymentWebhooks, workerMessages, dlqMessages,
+            httpRequests, bookingReservations, bookingReservationFailures, queueJoins, paymentsBegun, paymentWebhooks, workerMessages, dlqMessages,
+            analyticsViews, notifications, notificationSendDuration,
             activeReservations, zoneAvailable, zoneCapacity, kafkaConsumerLag, kafkaConsumerLagSeconds, kafkaConsumerStatus,
             kafkaConsumerMembers, kafkaConsumerArrivals, kafkaConsumerDepartures, dlqOpenMessages,
             outboxOldestAgeSeconds, dbConnectionsActive, queueWaiting, redisMemoryUsedBytes, redisMemoryMaxBytes,

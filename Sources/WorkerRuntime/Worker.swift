@@ -13,7 +13,6 @@ public final class Worker: Service {
     private let control: WorkerControl
     private let consumer: KafkaConsumer
     private let offsets: Offsets
-    private let lag: LagReporter
     private let watchdog: Watchdog
     private let logger: Logger
     private let loop: @Sendable () async throws -> Void
@@ -101,7 +100,6 @@ public final class Worker: Service {
         self.logger = logger
         consumer = try KafkaConsumer(configuration: settings, logger: logger)
         offsets = Offsets(consumer: consumer, logger: logger)
-        lag = LagReporter(consumer: consumer, offsets: offsets, configuration: configuration, registry: registry, logger: logger)
         let writer = DeadLetterWriter(
             producer: producer, topic: deadLetters, group: configuration.group, build: configuration.build, logger: logger)
         let metrics = WorkerMetrics(worker: configuration.name, registry: registry)
@@ -147,15 +145,10 @@ public final class Worker: Service {
 
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let (lag, watchdog, control, loop, limit) = (lag, watchdog, control, loop, configuration.shutdownLimit)
+            let (watchdog, control, loop, limit) = (watchdog, control, loop, configuration.shutdownLimit)
             group.addTask {
                 await watchdog.run()
                 throw CancellationError()
-            }
-            group.addTask {
-                await lag.run()
-                // The loop decides when the work is over.
-                try await Task.sleep(for: .seconds(1 << 30))
             }
             group.addTask {
                 while !control.isDraining { try await Task.sleep(for: WorkerControl.slice) }

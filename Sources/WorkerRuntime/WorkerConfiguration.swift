@@ -58,8 +58,6 @@ public struct WorkerConfiguration: Sendable {
     public var revokeLimit: Duration = .seconds(5)
     /// How often offsets are committed by a ``MessageHandler``'s worker while messages keep coming. Default 100 ms.
     public var commitInterval: Duration = .milliseconds(100)
-    /// How often the lag is measured. Default 5 s.
-    public var lagInterval: Duration = .seconds(5)
     /// Further librdkafka settings for the consumer.
     public var consumerOptions: [String: String] = [:]
 

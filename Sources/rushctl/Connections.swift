@@ -2,6 +2,7 @@ import Authentication
 import Domain
 import KafkaClient
 import Logging
+import PersonalData
 import PostgresClient
 import RedisClient
 import Settings
@@ -45,6 +46,11 @@ enum Connections {
     }
 
     static func kafka(_ settings: Settings = .environment) -> String { settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092") }
+
+    /// What seals personal data; nil without `PII_KEY`.
+    static func personalDataKeys(_ settings: Settings = .environment) throws -> PersonalDataKeys? {
+        try settings.optional("PII_KEY").map { try PersonalDataKeys(masterKey: $0) }
+    }
 
     static func tokens(_ settings: Settings = .environment) async throws -> TokenKeys {
         try await TokenKeys(current: TokenKeys.Key(id: settings.text("JWT_KID", default: "1"), secret: settings.required("JWT_SECRET")))

@@ -6,6 +6,14 @@ import Topics
 struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topics", abstract: "Makes the topics what topics/topics.yaml declares, and shows them.",
+        discussion: """
+            The declarations are in the binary. A topic is made where it is missing, partitions are added where there are fewer, and settings are set; \
+            nothing is ever taken away, so it may be done at any time, and twice. Whoever deploys a new build does it before the build runs.
+
+              rushctl topics apply --dry-run
+              rushctl topics apply
+              rushctl topics describe booking.events
+            """,
         subcommands: [Apply.self, List.self, Describe.self])
 
     struct Apply: AsyncParsableCommand {
@@ -14,12 +22,16 @@ struct TopicsCommand: AsyncParsableCommand {
         @Flag(help: "Only say what would be done.")
         var dryRun = false
 
+        @Flag(help: "Print the changes as JSON, a text each.")
+        var json = false
+
         func run() async throws {
             let dryRun = dryRun
             let changes = try await TopicsCommand.admin(Connections.kafka()) { admin in
                 let applier = TopicApplier(catalogue: try .load())
                 return dryRun ? try await applier.plan(admin: admin) : try await applier.apply(admin: admin)
             }
+            if json { return try Output.json(changes.map { "\($0)" }) }
             for change in changes { print(change) }
             if changes.isEmpty { print("up to date") }
         }
@@ -63,10 +75,37 @@ struct TopicsCommand: AsyncParsableCommand {
         @Argument(help: "The topic's name.")
         var name: String
 
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        private struct Row: Encodable {
+            struct Partition: Encodable {
+                let partition: Int32
+                let low: Int64
+                let high: Int64
+            }
+            let name: String
+            let description: String
+            let key: String
+            let types: [String]
+            /// Those that are not the broker's defaults.
+            let settings: [String: String]
+            let partitions: [Partition]
+        }
+
         func run() async throws {
             let name = name
             let topic = try await TopicsCommand.admin(Connections.kafka()) { admin in
                 try await TopicApplier(catalogue: try .load()).describe(name, admin: admin)
+            }
+            if json {
+                let settings = topic.configs.filter(\.isOverridden).map { ($0.name, $0.value ?? "") }
+                return try Output.json(
+                    Row(
+                        name: name, description: topic.declaration.description, key: topic.declaration.key, types: topic.declaration.types,
+                        settings: Dictionary(settings) { first, _ in first },
+                        partitions: topic.offsets.sorted { $0.key < $1.key }.map { .init(partition: $0.key, low: $0.value.low, high: $0.value.high) })
+                )
             }
             print("\(name): \(topic.declaration.description)")
             print("  key: \(topic.declaration.key)")

@@ -162,14 +162,15 @@ import Testing
             let size = try await redis.send(RedisCommand("DBSIZE")).int
             let results = try await fixture.decide([ReserveAsk(), ReserveAsk(age: 30), ReserveAsk(user: Fixture.id())])
             #expect(results.compactMap(\.booking).count == 3)
-            let keys = (0..<8).map { "k\($0)" }
+            let keys = (0..<9).map { "k\($0)" }
             for arguments in [
-                ["1"], ["b", "0", "h", "f", "", "", "k", "0"], ["b", "1", "h", "f", "", "", "k", "2", "s"], ["b", "x", "h", "f", "", "", "k", "0"],
+                ["1"], ["b", "0", "h", "f", "", "", "k", "", "0"], ["b", "1", "h", "f", "", "", "k", "", "2", "s"],
+                ["b", "x", "h", "f", "", "", "k", "", "0"],
             ] {
                 let all = (["e", "s", "20", "10", "100", "1000", "1000"] + arguments).map { RedisArgument.string($0) }
                 await #expect(throws: RedisError.self) { try await redis.evaluate(ReserveBatch.script, keys: keys, arguments: all) }
             }
-            #expect(try await redis.send(RedisCommand("EXISTS", "k0", "k6", "k7")).int == 0)
+            #expect(try await redis.send(RedisCommand("EXISTS", "k0", "k7", "k8")).int == 0)
             #expect(size != nil)
         }
     }
@@ -209,6 +210,7 @@ import Testing
             let command =
                 switch try await redis.send(RedisCommand("TYPE", key)).text {
                 case "hash": RedisCommand("HGETALL", key)
+                case "set": RedisCommand("SMEMBERS", key)
                 case "zset": RedisCommand("ZRANGE", key, "0", "-1")
                 case "stream": RedisCommand("XRANGE", key, "-", "+")
                 default: RedisCommand("GET", key)

@@ -127,13 +127,38 @@ import Testing
             let other = try await shop.hold(buyer, seats: [shop.settings.seats[1]])
             let newest = events.filter { $0.booking.id == held || $0.booking.status == .confirmed }
             let result = try await shop.engine.restore(newest, tells: true)
-            #expect(result.lost.map(\.id) == [sold] && result.told.count == 2)
+            #expect(result.lost.map(\.id) == [sold])
+            #expect(Set(result.told.map(\.type)) == [.bookingUpdated, .bookingRefunded, .paymentRefund] && result.told.count == 3)
+            // Its money goes back, by a refund that has the payment's id.
+            let command = try RefundCommand(json: try #require(result.told.first { $0.type == .paymentRefund }).value)
+            let payment = try #require(newest.first { $0.booking.id == sold }?.booking.payment)
+            #expect(command.booking == sold && command.payment == payment && command.refund.bits == payment.bits && command.user == late)
+            #expect(command.cause == .seatsTaken && command.tenant == shop.settings.tenant && command.operation == nil)
             #expect(try await shop.booking(held).status == .reserved)
             let ended = try await shop.booking(sold)
             #expect(ended.status == .refunded && ended.reason == .seatsTaken && ended.version > 7_000_000)
             #expect(try await shop.booking(other).status == .reserved)
             #expect(try await shop.map() == "hh")
             try await shop.checkBooks([held, sold, other])
+        }
+    }
+
+    @Test func anEndThatIsHeardOfLateIsNotToldAgain() async throws {
+        try await TestRedis.with { redis in
+            let shop = Fixture(redis, limits: .unhurried)
+            _ = try await shop.load()
+            let booking = try await shop.hold(Fixture.id())
+            _ = try await shop.release(booking, .cancelled, operation: shop.newOperation())
+            let events = try await states(shop)
+            _ = try await redis.send(RedisCommand("FLUSHALL"))
+            _ = try await shop.load()
+            _ = try await redis.send(RedisCommand("SET", Keys.epoch(shop.shard), "1"))
+            let result = try await shop.engine.restore(events.filter { $0.booking.status == .cancelled }, tells: true)
+            #expect(result.restored == 1 && result.told.isEmpty)
+            // The hold that is heard of after its end takes nothing.
+            let older = try await shop.engine.restore(events.filter { $0.booking.status == .reserved }, tells: true)
+            #expect(older.known == 1 && older.told.isEmpty)
+            #expect(try await shop.counts()?.held == 0)
         }
     }
 

@@ -1,10 +1,8 @@
+import DatabaseTestSupport
 import Domain
-import Foundation
 import KafkaClient
 import KafkaTestSupport
-import LocalStack
 import Logging
-import Migrations
 import PostgresClient
 import Synchronization
 import Topics
@@ -28,7 +26,7 @@ final class Desk: Sendable {
         // A client that has never met a broker may wait for the cluster's controller in vain (librdkafka 2.0.2).
         _ = await eventually { (try? await admin.brokerCount()) == 1 }
         for topic in Topic.allCases { try await admin.createTopic(topic.name, partitions: 2) }
-        database = try await Self.freshDatabase()
+        database = try await TestDatabase.fresh().client
     }
 
     /// Runs a test with a desk, and takes it down.
@@ -113,35 +111,5 @@ final class Desk: Sendable {
             counts[try row.string("status")] = try row.int("count")
         }
         return counts
-    }
-
-    // MARK: PostgreSQL
-
-    private static let server = Task { () throws -> LocalStack in
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("dead-letters-\(UUID().uuidString)").path
-        folder.withLock { $0 = directory }
-        atexit { try? FileManager.default.removeItem(atPath: Desk.folder.withLock { $0 }) }
-        let stack = try LocalStack(LocalStackConfiguration(directory: directory, binaries: "/nonexistent"))
-        try await stack.startPostgres()
-        return stack
-    }
-    private static let folder = Mutex("/nonexistent")
-    private static let lastDatabase = Mutex(0)
-
-    private static func freshDatabase() async throws -> PostgresClient {
-        let url = try await server.value.endpoints.databaseURL
-        let name = lastDatabase.withLock { last in
-            last += 1
-            return "desk_\(last)"
-        }
-        let main = PostgresClient(configuration: try PostgresConfiguration(url: url, poolSize: 1), logger: .quiet)
-        try main.start()
-        _ = try await main.query("CREATE DATABASE \(name)")
-        await main.shutdown()
-        let own = url.replacingOccurrences(of: "/booking_rush", with: "/\(name)")
-        let database = PostgresClient(configuration: try PostgresConfiguration(url: own, poolSize: 4), logger: .quiet)
-        try database.start()
-        _ = try await Migrator(database: database).up()
-        return database
     }
 }

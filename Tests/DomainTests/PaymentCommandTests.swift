@@ -29,6 +29,27 @@ struct PaymentCommandTests {
         #expect(try RefundDecision(json: decision.json) == decision)
     }
 
+    @Test(arguments: RefundStatus.allCases, [nil, operation]) func aRefundsStateReadsBackAsItself(status: RefundStatus, operation: OperationID?)
+        throws
+    {
+        let payment = PaymentTests.payment()
+        let refund = Refund(
+            id: .make(nowMs: 1, shard: Self.shard), payment: payment.id, booking: payment.booking, event: payment.event, user: Self.user,
+            tenant: Self.tenant, cause: .eventCancelled, percent: 50, amountMinor: 7, currency: "THB", status: status, version: 3,
+            operation: operation, gatewayID: operation.map { _ in "re_1" }, decidedBy: operation.map { _ in Self.user }, errorCode: "no",
+            voucherMinor: operation.map { _ in 1 }, requestedAt: Timestamp(ms: 1), createdAt: Timestamp(ms: 2), updatedAt: Timestamp(ms: 3))
+        #expect(try Refund(json: refund.json) == refund)
+        let faulty = String(decoding: refund.json, as: UTF8.self).replacing("\"status\":\"\(status.rawValue)\"", with: "\"status\":\"lost\"")
+        #expect(#expect(throws: JSONError.self) { try Refund(json: Array(faulty.utf8)) }?.field == "status")
+    }
+
+    @Test(arguments: [true, false]) func aCancelledEventReadsBackAsItself(isDone: Bool) throws {
+        let cancellation = EventCancellation(
+            operation: Self.operation, event: Identifier(UUIDBits(high: 8, low: 8)), user: Self.user, tenant: Self.tenant)
+        let event = CancelledEvent(cancellation: cancellation, isDone: isDone, released: 3, refunds: 4, updatedAt: Timestamp(ms: 5))
+        #expect(try CancelledEvent(json: event.json) == event)
+    }
+
     @Test func theOthersReadBackAsThemselves() throws {
         let advance = AdvanceCommand(payment: .make(nowMs: 1, shard: Self.shard), booking: .make(nowMs: 1, shard: Self.shard))
         #expect(try AdvanceCommand(json: advance.json) == advance)

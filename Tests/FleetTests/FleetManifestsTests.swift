@@ -56,6 +56,13 @@ struct FleetManifestsTests {
         #expect(yaml == (try FleetManifests(plan: plan, options: Self.everything).yaml()))
     }
 
+    @Test func whatIsCheckedInIsMadeOfTheFile() throws {
+        let path = "ops/kubernetes/workers.yaml"
+        let kept = try String(contentsOfFile: "\(FleetPlanTests.repository)/\(path)", encoding: .utf8)
+        let isSame = try FleetManifests(plan: plan()).yaml() == kept
+        #expect(isSame, "\(path) is not what ops/fleet.yaml says; make it anew: ops/rushctl fleet manifests > \(path)")
+    }
+
     @Test func figuresAreThoseOfTheFile() throws {
         var plan = try plan()
         plan.workers = [

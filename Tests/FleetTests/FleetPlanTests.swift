@@ -81,7 +81,8 @@ struct FleetPlanTests {
         let plan = try FleetPlan(path: Self.repository + "/ops/fleet.yaml")
         #expect(
             Dictionary(uniqueKeysWithValues: plan.workers.map { ($0.name, $0.messages) }) == [
-                "inventory-sync": 500, "payment": 1000, "expiry": 500, "ops": 500,
+                "inventory-sync": 500, "payment": 1000, "expiry": 500, "ops": 500, "notification": 5000, "analytics": 5000, "audit": 5000,
+                "queue-release": 500,
             ])
         #expect(plan.workers.allSatisfy { $0.minimum == 2 && $0.maximum == 10 && $0.coolDown == .seconds(60) && $0.group == $0.name })
     }

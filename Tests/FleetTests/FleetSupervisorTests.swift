@@ -177,4 +177,34 @@ final class FleetSupervisorTests {
         #expect(!FileManager.default.fileExists(atPath: "\(folder)/fleet.json"))
         await fleet.close()
     }
+
+    @Test func anotherPlanCountsAtOnceAndWhatCannotBeUsedChangesNothing() async throws {
+        let fleet = try fleet(payment, expiry)
+        try await fleet.start()
+        await fleet.take(["payment": FleetReading(messages: 3_500)])
+        #expect(await eventually { self.runner.running.count { $0.hasPrefix("payment") } == 4 })
+        // Half the figure, so twice the copies; one worker more, another less.
+        var hungry = payment
+        hungry.messages = 500
+        let ops = WorkerPlan(name: "ops", topics: [.opsCommands], messages: 500, minimum: 1)
+        await fleet.adopt(FleetPlan(sample: .milliseconds(100), drain: .seconds(3), workers: [hungry, ops]))
+        #expect(await eventually { self.runner.running == ["ops-1"] + (1...7).map { "payment-\($0)" } })
+        let status = await fleet.status()
+        #expect(status.workers.map(\.worker) == ["payment", "ops"] && status.fault == nil)
+        #expect(throws: FleetError.self) { try FleetPlan(yaml: "workers: {}") }
+        await #expect(throws: FleetError.self) { try await fleet.scale("expiry", .fixed(1)) }
+        let adopted = try #require(try events().last { $0.event == .adopted })
+        #expect(adopted.detail == "drain stays 20.0 seconds until the fleet is started again; ops is new; expiry goes")
+
+        await fleet.refuse("line 3: no")
+        #expect(await fleet.status().fault == "line 3: no" && fleet.plan.workers.count == 2)
+        await fleet.adopt(FleetPlan(sample: .milliseconds(100), workers: [payment, expiry]))
+        #expect(await eventually { self.runner.running.contains("expiry-1") && !self.runner.running.contains("ops-1") })
+        #expect(await fleet.status().fault == nil)
+        // What an operator ordered stays.
+        try await fleet.scale("payment", .fixed(3))
+        await fleet.adopt(FleetPlan(sample: .milliseconds(100), workers: [hungry, expiry]))
+        #expect(await eventually { self.runner.running.count { $0.hasPrefix("payment") } == 3 })
+        await fleet.close()
+    }
 }

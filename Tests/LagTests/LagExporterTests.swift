@@ -24,6 +24,9 @@ struct LagExporterTests {
         #expect(text.contains("kafka_consumer_lag\(labels("0")) 0\n"), "\(text)")
         #expect(text.contains("kafka_consumer_lag\(labels("1")) 1\n"))
         #expect(text.contains("kafka_consumer_lag_seconds\(labels("0")) 0\n"))
+        // The age of what waits: a million seconds after 1970 began.
+        let age = text.split(separator: "\n").first { $0.hasPrefix("kafka_consumer_lag_seconds\(labels("1")) ") }
+        #expect(age?.split(separator: " ").last.flatMap { Double($0) }.map { $0 > 1e9 } == true, "\(text)")
         #expect(text.contains("kafka_consumer_status\(labels("0")) 0\n"))
         #expect(text.contains("kafka_consumer_status\(labels("1")) 3\n"))
         #expect(text.contains("kafka_consumer_members{group=\"lag.export\"} 0\n"))

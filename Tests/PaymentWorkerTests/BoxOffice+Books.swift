@@ -30,6 +30,16 @@ extension BoxOffice {
         }
     }
 
+    /// The values of a type's messages that were told, in order.
+    func toldValues(_ type: MessageType) -> [[UInt8]] {
+        told.withLock { told in told.filter { $0.headers.text("ce_type") == type.rawValue }.map { Array($0.value.utf8) } }
+    }
+
+    /// The newest state of each refund that was told.
+    func toldRefunds() throws -> [RefundID: Refund] {
+        Dictionary(try toldValues(.refundUpdated).map { try Refund(json: $0) }.map { ($0.id, $0) }) { $1.version > $0.version ? $1 : $0 }
+    }
+
     /// A payment's end is the same in Redis, PostgreSQL, at the gateway and in what was told: one end, one capture at most.
     func checkEnd(
         _ order: Order, _ state: SagaState, _ status: PaymentStatus, booking: BookingStatus, captured: Int64, refunded: Int64,

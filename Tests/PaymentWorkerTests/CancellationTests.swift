@@ -57,6 +57,12 @@ extension PaymentTests {
             #expect(try await office.operation(command.operation)?.status == .succeeded)
             #expect(try await office.engine.booking(open.booking)?.status == .refunded)
             #expect(office.fake.standing(of: halved.payment).refunded == 750)
+            // What was told last of each refund is its row, the one too that the cancellation made superfluous.
+            for (id, told) in try office.toldRefunds() { #expect(try await office.refund(id) == told) }
+            #expect(try office.toldRefunds().values.contains { $0.errorCode == "event_cancelled" && $0.status == .rejected })
+            #expect(try office.toldRefunds().values.count { $0.voucherMinor != nil } == 4)
+            let last = try CancelledEvent(json: try #require(office.toldValues(.eventCancelled).last))
+            #expect(last.isDone && last.refunds == 4 && last.cancellation == command)
             let counts = try await office.counts()
             #expect(counts.available == 100 && counts.held == 0 && counts.sold == 0)
             let vouchers = try await office.stores.database.query(

@@ -40,6 +40,8 @@ extension BoxOffice {
     ) async throws {
         let refund = try #require(try await refund(command.refund), sourceLocation: location)
         #expect(refund.status == status && refund.amountMinor == amount, comment, sourceLocation: location)
+        // What was told last is the row: that is what a lost row is made of.
+        #expect(try toldRefunds()[command.refund] == refund, comment, sourceLocation: location)
         let given = status == .succeeded ? amount : 0
         #expect(fake.standing(of: order.payment).refunded == given, comment, sourceLocation: location)
         let saga = try await saga(order.payment)

@@ -135,6 +135,42 @@ struct Office {
         for result in await producer.send(entries.map(\.record)) { _ = try result.get() }
     }
 
+    func publish(_ records: [KafkaRecord]) async throws {
+        for result in await producer.send(records) { _ = try result.get() }
+    }
+
+    /// All records of booking.events, ready to be produced again.
+    func events() async throws -> [KafkaRecord] {
+        var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
+        for (partition, kept) in try await admin.offsets(topic: Topic.bookingEvents.name) {
+            ranges[KafkaTopicPartition(topic: Topic.bookingEvents.name, partition: partition)] = kept.low..<kept.high
+        }
+        let reader = try KafkaRangeReader(
+            bootstrapServers: stack.endpoints.kafkaBootstrapServers, clientID: "test", ranges: ranges, logger: Logger(label: "test"))
+        var records: [KafkaRecord] = []
+        while let messages = try await reader.next(max: 1_000) {
+            records += messages.map {
+                KafkaRecord(topic: $0.topic, partition: nil, key: $0.key, value: $0.value, headers: $0.headers, timestampMs: nil)
+            }
+        }
+        await reader.close()
+        return records
+    }
+
+    /// What PostgreSQL says of the zone.
+    func reportedHeld() async throws -> Int64 {
+        try await database.query("SELECT held FROM seat_zones WHERE id = $1::uuid", [.text(zone.description)])[0].int64("held")
+    }
+
+    /// A hash of what PostgreSQL says of bookings and zones, but for the times of writing.
+    func reported() async throws -> String {
+        try await database.query(
+            """
+            SELECT md5((SELECT coalesce(string_agg(b::text, ',' ORDER BY id), '') FROM bookings b)
+                || (SELECT string_agg(concat_ws(' ', id, capacity, available, held, sold, counts_version), ',' ORDER BY id) FROM seat_zones)) AS hash
+            """)[0].string("hash")
+    }
+
     func cancel(_ bookings: [BookingID]) async throws {
         var entries: [OutboxEntry] = []
         for result in try await engine.release(bookings.map { .init(booking: $0, shard: shard, status: .cancelled, by: "test") }) {

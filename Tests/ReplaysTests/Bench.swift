@@ -1,10 +1,9 @@
+import DatabaseTestSupport
 import Domain
 import Foundation
 import KafkaClient
 import KafkaTestSupport
-import LocalStack
 import Logging
-import Migrations
 import PostgresClient
 import Projections
 import Synchronization
@@ -15,7 +14,9 @@ import Synchronization
 final class Bench: Sendable {
     static let partitions = 4
     static let topics = [
-        "booking.events", "payment.events", "operation.events", "payment.commands", "booking.commands", "payment.redrive", "expiry.redrive",
+        "booking.events", "payment.events", "refund.events", "operation.events", "queue.events", "analytics.views", "payment.commands",
+        "booking.commands", "payment.redrive",
+        "expiry.redrive",
         "audit.events",
     ]
 
@@ -40,7 +41,7 @@ final class Bench: Sendable {
         // A client that has never met a broker may wait for the cluster's controller in vain (librdkafka 2.0.2).
         _ = await eventually { (try? await admin.brokerCount()) == 1 }
         for topic in Self.topics { try await admin.createTopic(topic, partitions: Self.partitions) }
-        (database, databaseURL) = try await Self.freshDatabase()
+        (database, databaseURL) = try await TestDatabase.fresh()
         zones = (0..<3).compactMap { _ in ZoneID(UUID().uuidString) }
         try await seed(database)
     }
@@ -71,37 +72,6 @@ final class Bench: Sendable {
     }
 
     // MARK: PostgreSQL
-
-    private static let server = Task { () throws -> LocalStack in
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("replays-\(UUID().uuidString)").path
-        folder.withLock { $0 = directory }
-        atexit { try? FileManager.default.removeItem(atPath: Bench.folder.withLock { $0 }) }
-        let stack = try LocalStack(LocalStackConfiguration(directory: directory, binaries: "/nonexistent"))
-        try await stack.startPostgres()
-        return stack
-    }
-    private static let folder = Mutex("/nonexistent")
-    private static let lastDatabase = Mutex(0)
-
-    /// A database with the product's tables and nothing in them.
-    static func freshDatabase() async throws -> (PostgresClient, url: String) {
-        let url = try await server.value.endpoints.databaseURL
-        let name = lastDatabase.withLock { last in
-            last += 1
-            return "bench_\(last)"
-        }
-        let main = PostgresClient(configuration: try PostgresConfiguration(url: url, poolSize: 1), logger: .quiet)
-        try main.start()
-        _ = try await main.query("CREATE DATABASE \(name)")
-        await main.shutdown()
-        let own = url.replacingOccurrences(of: "/\(PostgresDatabase.name)", with: "/\(name)")
-        let database = PostgresClient(configuration: try PostgresConfiguration(url: own, poolSize: 4), logger: .quiet)
-        try database.start()
-        _ = try await Migrator(database: database).up()
-        return (database, own)
-    }
-
-    private enum PostgresDatabase { static let name = "booking_rush" }
 
     /// Writes the catalogue.
     func seed(_ database: PostgresClient) async throws {

@@ -63,7 +63,7 @@ struct ReplayCommandTests {
             #expect(unasked.code == 64)
             let planned = try run(bench, "worker", "payment", "--topic", "payment.commands", "--dry-run", "--json")
             #expect(planned.code == 0 && planned.text.contains("\"selected\" : 10"))
-            let absent = try run(bench, "rebuild", "analytics", "--yes")
+            let absent = try run(bench, "rebuild", "audit", "--yes")
             #expect(absent.code == 64)
             let unknown = try run(bench, "worker", "nobody", "--topic", "payment.commands", "--yes")
             #expect(unknown.code == 1)

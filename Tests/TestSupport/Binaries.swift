@@ -5,7 +5,10 @@ public enum Binaries {
     /// Names the folder; without it the programs are looked for beside the test bundle, where `swift build --build-tests` puts them.
     public static let variable = "BOOKING_RUSH_BINARIES"
     /// What an installation needs of the product.
-    public static let programs = ["embedded-broker", "ingress", "inventory-sync", "expiry", "payment", "ops", "payment-simulator", "rushctl"]
+    public static let programs = [
+        "embedded-broker", "ingress", "inventory-sync", "expiry", "payment", "ops", "queue-release", "analytics", "audit", "payment-simulator",
+        "rushctl",
+    ]
 
     /// The folder that holds all of ``programs``.
     /// - Throws: ``TestFailure`` that names what is missing.

@@ -8,7 +8,7 @@ public final class Installation: Sendable {
     /// Set to anything, it keeps the folder with its logs and data.
     public static let keepVariable = "BOOKING_RUSH_KEEP"
     /// The workers that every installation runs.
-    public static let workers = ["inventory-sync", "expiry", "payment", "ops"]
+    public static let workers = ["inventory-sync", "expiry", "payment", "ops", "queue-release", "analytics", "audit"]
     /// Set for the tests of a suite with ``InstallationTrait``.
     @TaskLocal public static var current: Installation?
 
@@ -74,6 +74,8 @@ public final class Installation: Sendable {
         configuration.simulatorOptions = simulatorOptions
         // Tests speak from one address and stand for many.
         configuration.environment["TRUSTED_PROXIES"] = HTTPProbe.host
+        // A test that comes with a rush means to meet the stock, not the waiting room.
+        configuration.programEnvironment["queue-release"] = ["QUEUE_AUTOMATIC_RATE": "0"]
         configuration.redisMaxMemory = "1gb"
         let stack = try LocalStack(configuration)
         self.stack = stack
@@ -115,6 +117,7 @@ public final class Installation: Sendable {
         configuration.holdSeconds = holdSeconds
         configuration.environment = stack.configuration.environment.merging(environment) { $1 }
         configuration.environment["JWT_SECRET"] = stack.endpoints.jwtSecret
+        configuration.environment["TICKET_SECRET"] = stack.endpoints.ticketSecret
         configuration.environment["PAYMENT_GATEWAY_KEY"] = stack.endpoints.paymentGatewayKey
         configuration.environment["PAYMENT_WEBHOOK_SECRET"] = stack.endpoints.paymentWebhookSecret
         return try await satellites.start(configuration)
@@ -141,7 +144,10 @@ public final class Installation: Sendable {
     public static func toolEnvironment(_ stack: LocalStack) throws -> [String: String] {
         let all = try stack.environment(for: Component("rushctl"))
         return all.filter {
-            ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWT_SECRET", "PAYMENT_GATEWAY_URL", "PAYMENT_GATEWAY_KEY"].contains($0.key)
+            [
+                "DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWT_SECRET", "PII_KEY", "AUDIT_KEY", "PAYMENT_GATEWAY_URL",
+                "PAYMENT_GATEWAY_KEY",
+            ].contains($0.key)
         }
     }
 

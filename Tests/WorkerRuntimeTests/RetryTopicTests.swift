@@ -283,26 +283,6 @@ struct RetryTopicTests {
         cluster.broker?.kill()
     }
 
-    @Test func theAgeOfWhatWaitsIsShown() async throws {
-        let cluster = try await TestCluster.declared()
-        let producer = try cluster.producer()
-        let gate = Down(isDown: true)
-        let running = try RunningWorker.payments(cluster, producer) { _ in
-            while gate.isDown { try await Task.sleep(for: .milliseconds(10)) }
-            return .done()
-        }
-        let series = "kafka_consumer_lag_seconds{group=\"payment\",partition=\"0\",topic=\"payment.commands\"}"
-        var old = command("old")
-        old.timestampMs = WallClock.nowMs() - 60_000
-        _ = try await producer.send(old)
-        #expect(await eventually(.seconds(20)) { running.metric(series).map { (60...80).contains($0) } ?? false })
-        gate.isDown = false
-        #expect(await eventually(.seconds(20)) { running.metric(series) == 0 })
-        try await running.stop()
-        await producer.shutdown(flush: .seconds(1))
-        cluster.broker?.kill()
-    }
-
     @Test func aMessageWhoseFollowersKafkaCannotTakeIsInTheDLQAndNotUndone() async throws {
         let cluster = try await TestCluster.declared()
         let producer = try cluster.producer()

@@ -105,7 +105,6 @@ struct RunningWorker {
         configuration.retryDelays = [.milliseconds(20), .milliseconds(40)]
         configuration.outageBackoff = .milliseconds(20) ... .milliseconds(100)
         configuration.window = .milliseconds(20)
-        configuration.lagInterval = .milliseconds(100)
         registry = PrometheusRegistry()
         worker = try make(configuration, registry)
         let service = ServiceGroup(services: [worker], logger: .quiet)
@@ -187,6 +186,21 @@ extension TestCluster {
         let offsets = try await admin.committedOffsets(group: group)
         await admin.shutdown()
         return offsets.values.reduce(0, +)
+    }
+
+    /// Whether a group has committed all that is on some topics.
+    func isAtTheEnd(_ group: String, of topics: [Topic]) async throws -> Bool {
+        let admin = try admin()
+        let committed = try await admin.committedOffsets(group: group)
+        var isBehind = false
+        for topic in topics {
+            for (number, range) in try await admin.offsets(topic: topic.name) {
+                let next = committed[KafkaTopicPartition(topic: topic.name, partition: number)] ?? 0
+                isBehind = isBehind || next < range.high
+            }
+        }
+        await admin.shutdown()
+        return !isBehind
     }
 
     /// Everything in a topic.

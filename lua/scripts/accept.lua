@@ -15,11 +15,13 @@ if ARGV[13] == '1' then
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return { 'replayed', ARGV[1] } end
 if ARGV[7] ~= '' then
-  local hold = redis.call('HMGET', KEYS[4], 'status', 'user', 'paystate')
+  local hold = redis.call('HMGET', KEYS[4], 'status', 'user', 'paystate', 'used')
   if not hold[1] then return { 'missing' } end
   if hold[2] ~= ARGV[2] then return { 'not_yours' } end
   if hold[1] ~= ARGV[7] then return { 'wrong_state', hold[1] } end
   if hold[3] == 'open' then return { 'payment_open' } end
+  -- Who has been in has had what was paid for.
+  if hold[4] then return { 'ticket_used' } end
 end
 if redis.call('XLEN', KEYS[3]) >= tonumber(ARGV[12]) then return { 'outbox_full' } end
 

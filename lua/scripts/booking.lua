@@ -18,7 +18,7 @@ local floor = tonumber(redis.call('GET', 'epoch:' .. tag) or 0) * 1000000
 local function after(version) return whole(math.max(tonumber(version), floor) + 1) end
 
 -- A field that the hold has not is false.
-local names = { 'status', 'version', 'due', 'user', 'seats', 'fragment', 'by', 'pay', 'paystate', 'tries', 'reason' }
+local names = { 'status', 'version', 'due', 'user', 'seats', 'fragment', 'by', 'pay', 'paystate', 'tries', 'reason', 'used' }
 local hold = {}
 for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do hold[names[index]] = value end
 
@@ -59,8 +59,9 @@ local function step(changes, kind, actor, zone)
   local payment = hold.pay and ',"payment_id":"' .. hold.pay .. '","payment_state":"' .. hold.paystate .. '"' or ''
   local declines = hold.tries and ',"declines":' .. hold.tries or ''
   local reason = hold.reason and ',"reason":"' .. hold.reason .. '"' or ''
+  local used = hold.used and ',"used":' .. hold.used or ''
   local value = '{' .. hold.fragment .. ',"status":"' .. hold.status .. '","actor":' .. actor .. ',"version":' .. hold.version
-    .. ',"expires_at_ms":' .. hold.due .. ',"updated_at_ms":' .. nowText .. payment .. declines .. reason .. ',"zone":{"capacity":' .. zone.capacity
+    .. ',"expires_at_ms":' .. hold.due .. ',"updated_at_ms":' .. nowText .. payment .. declines .. reason .. used .. ',"zone":{"capacity":' .. zone.capacity
     .. ',"available":' .. zone.available .. ',"held":' .. zone.held .. ',"sold":' .. zone.sold .. ',"version":' .. zone.version .. '}}'
   local entry = redis.call('XADD', outboxKey, '*', 'type', 'booking.' .. kind .. '.v1', 'key', ARGV[2], 'version', hold.version, 'trace', ARGV[3],
     'value', value)

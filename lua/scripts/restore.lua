@@ -5,9 +5,11 @@
 -- KEYS   1 zone  2 due  3 outbox  4 seats  5 seat numbers  6 epoch  then for each booking: user, hold
 -- ARGV   1 event id  2 finished booking kept (ms)  3 confirmed booking kept after the show (ms)  4 idempotency kept (ms)  5 '1' when it is to be told
 --        then for each booking: booking id, version, status, due, updated, created, quantity, zone version, payment (or ''), payment state, declines,
---        reason, fragment, idempotency key, body hash, answer, number of seats, seat ids
+--        reason, fragment, idempotency key, body hash, answer, number of seats, seat ids,
+--        used tickets (JSON as TicketUse writes it, or '')
 -- Reply  { 'zone_missing' }, or for each booking { outcome, … }:
---        restored, known; told, version, type, entry, value when an event was written; lost, version, type, entry, value when its seats were gone
+--        restored, known; told, version, type, entry, value when an event was written; lost, version, type, entry, value when its seats were gone,
+--        and of a sale also entry, value of the command that its money goes back
 --
 -- Whoever calls it for many gives those that have ended first, since their seats may be another's by now.
 
@@ -34,16 +36,33 @@ local function keepUntil(key, moment)
   if call('PEXPIREAT', key, text, 'NX') == 0 then call('PEXPIREAT', key, text, 'GT') end
 end
 
+-- What both say of used tickets, which nothing takes back; '' where no ticket was.
+local function united(ours, theirs)
+  if not ours or ours == '' then return theirs end
+  local all = string.sub(ours, 1, -2)
+  for use, at in string.gmatch(theirs, '({"place":(%d+),[^}]*})') do
+    if not string.find(all, '"place":' .. at .. ',', 1, true) then all = all .. ',' .. use end
+  end
+  return all .. ']'
+end
+
+-- Of bookings that are held; written together at the end.
+local dues = {}
+
 local function restore(userKey, holdKey, at)
   local booking, version, status = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
   local quantity, named = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 16])
   local payment, paymentState, declines, reason, fragment = ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], ARGV[at + 11], ARGV[at + 12]
-  local old = call('HMGET', holdKey, 'status', 'version', 'seats')
+  local old = call('HMGET', holdKey, 'status', 'version', 'used')
+  local used = united(old[3], ARGV[at + 17 + named])
   local due, updated, isNew = ARGV[at + 3], ARGV[at + 4], isTold
   if old[1] and tonumber(old[2]) >= version then
     -- A sale of before the loss, of which we hear when the booking has gone another way since: its money was taken, so it counts.
-    local isLateSale = status == 'confirmed' and old[1] ~= 'confirmed' and old[1] ~= 'refunded' and epoch(tonumber(old[2])) > epoch(version)
-    if not isLateSale then return { 'known' } end
+    local isLate = status == 'confirmed' and epoch(tonumber(old[2])) > epoch(version)
+    local isLateSale = isLate and old[1] ~= 'confirmed' and old[1] ~= 'refunded'
+    -- Nobody goes in twice on a ticket that was used before the loss.
+    local isLateUse = isLate and old[1] == 'confirmed' and used ~= (old[3] or '')
+    if not isLateSale and not isLateUse then return { 'known' } end
     isNew = true
   end
 
@@ -68,6 +87,9 @@ local function restore(userKey, holdKey, at)
     end
   end
 
+  -- The event of a booking that ended, and of which nothing is known here, has told it.
+  if not to and not old[1] and not isLost then isNew = false end
+
   local highest = math.max(version, tonumber(old[2] or 0))
   if isNew then
     highest = math.max(highest, floor) + 1
@@ -81,15 +103,21 @@ local function restore(userKey, holdKey, at)
   end
   if isNew then zoneVersion = math.max(zoneVersion, floor) + 1 end
 
+  local record = 'i:' .. ARGV[at + 13]
+  local user, changes = call('HMGET', userKey, tickets, record), {}
   if to and not from then
-    call('HINCRBY', userKey, tickets, quantity)
-  elseif from and not to and call('HEXISTS', userKey, tickets) == 1 then
-    call('HINCRBY', userKey, tickets, -quantity)
+    changes = { tickets, whole(tonumber(user[1] or 0) + quantity) }
+  elseif from and not to and user[1] then
+    changes = { tickets, whole(tonumber(user[1]) - quantity) }
   end
-  if now - tonumber(ARGV[at + 5]) < keptKey then
-    call('HSETNX', userKey, 'i:' .. ARGV[at + 13], ARGV[at + 14] .. '|' .. ARGV[at + 5] .. '|' .. ARGV[at + 15])
+  if now - tonumber(ARGV[at + 5]) < keptKey and not user[2] then
+    changes[#changes + 1] = record
+    changes[#changes + 1] = ARGV[at + 14] .. '|' .. ARGV[at + 5] .. '|' .. ARGV[at + 15]
   end
-  keepUntil(userKey, math.max(ends, now) + 86400000)
+  if #changes > 0 then
+    call('HSET', userKey, unpack(changes))
+    keepUntil(userKey, math.max(ends, now) + 86400000)
+  end
 
   local versionText = whole(highest)
   local fields = { 'status', status, 'version', versionText, 'due', due, 'updated', updated, 'user', string.sub(userKey, -36), 'seats',
@@ -111,13 +139,15 @@ local function restore(userKey, holdKey, at)
   optional('paystate', paymentState, ',"payment_state":"' .. paymentState .. '"')
   optional('tries', declines, ',"declines":' .. declines)
   optional('reason', reason, ',"reason":"' .. reason .. '"')
+  optional('used', used, ',"used":' .. used)
   call('HSET', holdKey, unpack(fields))
 
   if status == 'reserved' then
-    call('ZADD', KEYS[2], due, booking)
-    call('PERSIST', holdKey)
+    dues[booking] = due
+    if old[1] then call('PERSIST', holdKey) end
   else
-    call('ZREM', KEYS[2], booking)
+    dues[booking] = nil
+    if old[1] then call('ZREM', KEYS[2], booking) end
     if status == 'confirmed' then
       call('PEXPIREAT', holdKey, whole(math.max(ends, now) + keptAfter))
     else
@@ -126,12 +156,21 @@ local function restore(userKey, holdKey, at)
     end
   end
   if not isNew then return { 'restored' } end
-  local kind = 'booking.' .. (status == 'reserved' and 'updated' or status) .. '.v1'
+  -- A ticket can only be used of what was sold before.
+  local kind = 'booking.' .. ((status == 'reserved' or status == 'confirmed' and used ~= '') and 'updated' or status) .. '.v1'
   local value = '{' .. fragment .. ',"status":"' .. status .. '","actor":"system","version":' .. versionText .. ',"expires_at_ms":' .. due
     .. ',"updated_at_ms":' .. updated .. rest .. ',"zone":{"capacity":' .. zone[6] .. ',"available":' .. whole(count.available) .. ',"held":'
     .. whole(count.held) .. ',"sold":' .. whole(count.sold) .. ',"version":' .. whole(zoneVersion) .. '}}'
   local entry = call('XADD', KEYS[3], '*', 'type', kind, 'key', booking, 'version', versionText, 'trace', '', 'value', value)
-  return { isLost and 'lost' or 'told', versionText, kind, entry, value }
+  local told = { isLost and 'lost' or 'told', versionText, kind, entry, value }
+  if isLost and status == 'refunded' and payment ~= '' then
+    -- The refund has the payment's id, so there is one however often it is asked for.
+    told[7] = '{"refund_id":"' .. payment .. '","payment_id":"' .. payment .. '","booking_id":"' .. booking .. '","user_id":"'
+      .. string.sub(userKey, -36) .. '","tenant_id":"' .. string.match(fragment, '"tenant_id":"([^"]*)"')
+      .. '","cause":"seats_taken","requested_at_ms":' .. nowText .. '}'
+    told[6] = call('XADD', KEYS[3], '*', 'type', 'payment.refund.v1', 'key', booking, 'version', versionText, 'trace', '', 'value', told[7])
+  end
+  return told
 end
 
 local replies, position = {}, 6
@@ -139,7 +178,13 @@ for i = 1, (#KEYS - 6) / 2 do
   local isDone, reply = pcall(restore, KEYS[5 + 2 * i], KEYS[6 + 2 * i], position)
   if not isDone and type(reply) ~= 'table' then reply = redis.error_reply('ERR ' .. reply) end
   replies[i] = reply
-  position = position + 17 + tonumber(ARGV[position + 16])
+  position = position + 18 + tonumber(ARGV[position + 16])
 end
 call('HSET', KEYS[1], 'available', whole(count.available), 'held', whole(count.held), 'sold', whole(count.sold), 'version', whole(zoneVersion))
+local scores = {}
+for booking, due in pairs(dues) do
+  scores[#scores + 1] = due
+  scores[#scores + 1] = booking
+end
+if #scores > 0 then call('ZADD', KEYS[2], unpack(scores)) end
 return replies

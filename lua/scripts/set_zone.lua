@@ -1,6 +1,6 @@
 -- Loads a zone or changes it. Capacity goes by difference, so seeding twice resets nothing; what is held or sold stays.
 --
--- KEYS   1 zone  2 seats  3 seat numbers  4 epoch
+-- KEYS   1 zone  2 seats  3 seat numbers  4 epoch  5 zones of the event
 -- ARGV   1 capacity  2 number of field arguments  then field, value, …  then seat ids in their order (numbered zones)
 -- Reply  { outcome, … }
 
@@ -29,6 +29,7 @@ for position = 3, 2 + fieldCount do fields[#fields + 1] = ARGV[position] end
 fields[#fields + 1] = 'version'
 fields[#fields + 1] = math.max(tonumber(zone[5] or 0), floor) + (capacity ~= old and 1 or 0)
 redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('SADD', KEYS[5], string.sub(KEYS[1], -36))
 for position = known + 1, seats do
   redis.call('HSET', KEYS[3], ARGV[firstSeat + position - 1], position - 1)
   redis.call('SETRANGE', KEYS[2], position - 1, 'f')

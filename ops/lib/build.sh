@@ -1,6 +1,6 @@
 # Sourced by the scripts of ops/: builds the release products, and only when a source is newer than the last build.
 
-readonly products=(embedded-broker payment-simulator ingress inventory-sync expiry payment ops rushctl)
+readonly products=(embedded-broker payment-simulator ingress inventory-sync expiry payment ops audit queue-release notification analytics rushctl)
 readonly release="$root/.build/release"
 readonly stamp="$root/.build/ops-release-stamp"
 
@@ -19,6 +19,7 @@ build_release() {
     # From before the build: what is edited meanwhile is newer.
     touch "$stamp.new"
     say "Building (release); the first time takes some minutes."
-    swift build -c release --package-path "$root" >&2 || die "the build failed"
+    # Tests run with the checks of exclusive access; a release does without, which cost 4 % of the ingress' time for a reserve.
+    swift build -c release -Xswiftc -enforce-exclusivity=unchecked --package-path "$root" >&2 || die "the build failed"
     mv "$stamp.new" "$stamp"
 }

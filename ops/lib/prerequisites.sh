@@ -2,9 +2,9 @@
 
 readonly minimum_swift="6.3"
 # Stores and brokers' tools, the C libraries that the product stands on, and what Swift itself needs to link.
-readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev libcurl4-openssl-dev kcat jq curl ca-certificates)
-# What only the tests need: the lag checker that reads the broker's groups, promtool for the alert rules, and Python for the other Kafka clients.
-readonly test_packages=(burrow prometheus python3-venv)
+readonly product_packages=(redis-server postgresql-15 librdkafka-dev libhiredis-dev libpq-dev libcurl4-openssl-dev libqrencode-dev libpng-dev python3-aiosmtpd kcat jq curl ca-certificates)
+# What only the tests need: a reader of QR codes, the lag checker that reads the broker's groups, promtool for the alert rules, and Python for the other Kafka clients.
+readonly test_packages=(zbar-tools burrow prometheus python3-venv)
 readonly swift_packages=(binutils gcc git libc6-dev libstdc++-12-dev libedit2 libncurses6 libsqlite3-0 libxml2-dev pkg-config tzdata zlib1g-dev)
 
 say() { printf '%s\n' "$*" >&2; }

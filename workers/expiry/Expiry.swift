@@ -69,14 +69,15 @@ struct Expiry {
                     isReady: readiness.isReady && redis.isConnected,
                     dependencies: readiness.dependencies + [.init("redis", redis.isConnected ? .up : .down)])
             })
-        let recovery = RecoveryService(
-            recovery: Recovery(
-                owner: owner, redis: redis, database: database, admin: admin, bootstrapServers: self.worker.bootstrapServers,
-                publish: { publisher.publishWithoutWaiting($0) }, logger: logger),
-            trust: trust)
+        let recovery = Recovery(
+            owner: owner, redis: redis, database: database, admin: admin, bootstrapServers: self.worker.bootstrapServers,
+            publish: { publisher.publishWithoutWaiting($0) }, logger: logger)
         let due = DueHolds(owner: owner, engine: engine, publisher: publisher, logger: logger)
         var group = ServiceGroupConfiguration(
-            services: [monitoring, redis, trust, database, producer, publisher, recovery, sweeper, due, worker],
+            services: [
+                monitoring, redis, trust, database, producer, publisher, RecoveryService(recovery: recovery, trust: trust),
+                LateEvents(recovery: recovery, trust: trust), sweeper, due, worker,
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(18)

@@ -50,8 +50,12 @@ struct PaymentHandler: MessageHandler {
             let derived = try await conductor.advance(saga, on: .init(message: delivery.id, tellsRest: tellsRest && saga.wakes <= 1))
             return .done(derived.messages)
         }
-        // This very message was the saga's last, and what follows from it may not have been told.
-        if reading.isDone, reading.refund == nil { return .done(try await conductor.tell(saga.lastWords).messages) }
+        // This very message was the saga's or a refund's last, and what follows from it may not have been told.
+        if reading.isDone, reading.refund == nil {
+            var derived = try await conductor.tell(saga.lastWords)
+            if let refund = try await refunds.store.newest(of: command.payment) { derived += try await refunds.tell(refund, saga.payment, trace) }
+            return .done(derived.messages)
+        }
         guard let id = reading.refund, let refund = try await refunds.store.refund(id) else { return .skip }
         return .done(try await refunds.advance(refund, for: delivery.id, trace: trace).messages)
     }

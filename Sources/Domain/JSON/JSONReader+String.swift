@@ -5,19 +5,28 @@ extension JSONReader {
         guard peek() == UInt8(ascii: "\"") else { throw failure("must be a string") }
         position += 1
         let start = position
+        var seen: UInt8 = 0
         while let byte = peek() {
             switch byte {
             case UInt8(ascii: "\""):
-                let text = String(validating: bytes[start..<position], as: UTF8.self)
+                let end = position
                 position += 1
-                guard let text else { throw failure("is not UTF-8") }
+                if seen < 0x80 { return asciiString(start..<end) }
+                guard let text = String(validating: bytes[start..<end], as: UTF8.self) else { throw failure("is not UTF-8") }
                 return text
             case UInt8(ascii: "\\"): return try escapedString(from: start)
             case 0..<0x20: throw failure("has a control character")
-            default: position += 1
+            default:
+                seen |= byte
+                position += 1
             }
         }
         throw failure("is not JSON")
+    }
+
+    /// What is ASCII needs no check, and nearly everything is: `String(validating:as:)` is generic in the library and cost a tenth of a reserve.
+    private func asciiString(_ range: Range<Int>) -> String {
+        bytes.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self) }
     }
 
     private mutating func escapedString(from start: Int) throws(JSONError) -> String {

@@ -3,13 +3,16 @@ struct Members {
     private var texts: [String: String] = [:]
     private var numbers: [String: Int64] = [:]
 
-    /// Reads an object; `version` and what ends in `_ms` or `_minor` are numbers, all others texts.
+    /// Counts and shares, which have no unit in their names.
+    private static let counts: Set<String> = ["version", "percent", "released", "refunds", "number", "place", "drawn_to"]
+
+    /// Reads an object; counts and what ends in `_ms` or `_minor` are numbers, all others texts.
     init(_ json: [UInt8]) throws(JSONError) {
         var reader = JSONReader(json)
         var texts: [String: String] = [:]
         var numbers: [String: Int64] = [:]
         try reader.object { (key, value) throws(JSONError) in
-            if key == "version" || key.hasSuffix("_ms") || key.hasSuffix("_minor") {
+            if Self.counts.contains(key) || key.hasSuffix("_ms") || key.hasSuffix("_minor") {
                 numbers[key] = try value.int()
             } else {
                 texts[key] = try value.string()

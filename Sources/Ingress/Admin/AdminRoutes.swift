@@ -1,3 +1,4 @@
+import AuditLog
 import DeadLetters
 import Replays
 
@@ -24,6 +25,9 @@ struct AdminRoutes: Sendable {
         routes.on(.post, "\(base)/dlq/discard", deadLetters.discard)
         routes.on(.post, "\(base)/dlq/export", deadLetters.export)
         routes.on(.post, "\(base)/dlq/import", deadLetters.take)
+        QueueModeRoutes(gate: gate, audit: deadLetters.audit).add(to: &routes)
+        routes.on(
+            .get, "\(base)/audit-logs", AuditRoutes(gate: gate, search: AuditSearch(database: self.jobs.database), audit: deadLetters.audit).list)
         let replays = ReplayRoutes(gate: gate, desk: replays)
         routes.on(.get, "\(base)/replays", replays.list)
         routes.on(.post, "\(base)/replays", replays.start)

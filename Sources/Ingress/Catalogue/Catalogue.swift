@@ -23,6 +23,8 @@ struct Catalogue: Sendable {
         var title: String
         var description: String
         var tenant: String
+        /// Absent in what was cached by an earlier build.
+        var tenantID: String?
         var category: String?
         var venue: String?
         var city: String?
@@ -184,7 +186,8 @@ struct Catalogue: Sendable {
     }
 
     private static let eventColumns = """
-        e.id, e.slug, e.title, e.description, t.slug AS tenant, c.slug AS category, v.name AS venue, v.city, e.min_age, e.max_tickets_per_user,
+        e.id, e.slug, e.title, e.description, t.slug AS tenant, e.tenant_id, c.slug AS category, v.name AS venue, v.city, e.min_age,
+        e.max_tickets_per_user,
         \(time("e.sale_opens_at"))
         """
 
@@ -196,7 +199,8 @@ struct Catalogue: Sendable {
     private static func event(_ row: PostgresRow) throws -> EventSummary {
         EventSummary(
             id: try row.string("id"), slug: try row.string("slug"), title: try row.string("title"), description: try row.string("description"),
-            tenant: try row.string("tenant"), category: try row.optionalString("category"), venue: try row.optionalString("venue"),
+            tenant: try row.string("tenant"), tenantID: try row.string("tenant_id"), category: try row.optionalString("category"),
+            venue: try row.optionalString("venue"),
             city: try row.optionalString("city"), minAge: try row.int64("min_age"), maxTicketsPerUser: try row.int64("max_tickets_per_user"),
             saleOpensAt: try row.string("sale_opens_at"))
     }

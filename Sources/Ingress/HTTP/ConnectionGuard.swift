@@ -61,11 +61,17 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .body: break
         case .end:
             isAnswering = false
-            unanswered -= 1
-            lastActive = .now()
+            context.write(data, promise: promise)
+            return answered()
         }
         context.write(data, promise: promise)
-        if let error = refusal, owed == 0 { refuse(context, error) }
+    }
+
+    /// An answer was written, here or past the guard.
+    func answered() {
+        unanswered -= 1
+        lastActive = .now()
+        if let context, let error = refusal, owed == 0 { refuse(context, error) }
     }
 
     /// Answers that come before a refusal: those of whole requests.

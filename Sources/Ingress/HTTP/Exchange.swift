@@ -1,5 +1,6 @@
 import Domain
 import HTTPTypes
+import NIOCore
 import NIOHTTP1
 import Telemetry
 
@@ -21,9 +22,10 @@ struct Exchange: Sendable {
         }
     }
 
-    /// Adds the headers of every answer (SPEC, F17). No handler sets them, so they are appended without a look.
+    /// Adds the headers of every answer (SPEC, F17). No handler sets them, so they are appended without a look; but a page of HTML says itself what its
+    /// policy allows.
     func complete(_ headers: inout HTTPFields) {
-        headers.append(contentsOf: Self.securityHeaders)
+        headers.append(contentsOf: headers.contains(.contentSecurityPolicy) ? Self.pageSecurityHeaders : Self.securityHeaders)
         headers.append(HTTPField(name: .xRequestID, value: requestID))
         headers.append(HTTPField(name: .date, value: Self.date.text))
     }
@@ -44,6 +46,16 @@ struct Exchange: Sendable {
         return PlainResponse(status: .init(code: error.code.status), headers: headers, body: error.body(requestID: requestID, asProblem: asProblem))
     }
 
+    /// The same as lines of an answer that is written whole.
+    func complete(_ buffer: inout ByteBuffer) {
+        buffer.writeBytes(Self.securityLines)
+        buffer.writeStaticString("X-Request-ID: ")
+        buffer.writeString(requestID)
+        buffer.writeStaticString("\r\nDate: ")
+        buffer.writeString(Self.date.text)
+        buffer.writeStaticString("\r\n")
+    }
+
     private static func accepted(_ given: String) -> String? {
         given.utf8.count <= 128 && !given.isEmpty && given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) ? given : nil
     }
@@ -59,6 +71,8 @@ struct Exchange: Sendable {
         HTTPField(name: .xFrameOptions, value: "DENY"),
         HTTPField(name: .contentSecurityPolicy, value: "default-src 'none'; frame-ancestors 'none'"),
     ]
+    private static let pageSecurityHeaders = securityHeaders.filter { $0.name != .contentSecurityPolicy }
     private static let securityPairs = securityHeaders.map { ($0.name.rawName, $0.value) }
+    private static let securityLines = AcceptedReserve.lines(HTTPFields(securityHeaders))
     private static let date = DateHeader()
 }

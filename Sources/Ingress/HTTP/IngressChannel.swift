@@ -10,13 +10,14 @@ struct IngressChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
     let http: HTTP1Channel
-    let makeLane: @Sendable () -> ReserveLane
+    let makeLane: @Sendable (ConnectionGuard) -> ReserveLane
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         http.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let operations = channel.pipeline.syncOperations
             let codec = try operations.handler(type: HTTP1ToHTTPServerCodec.self)
-            try operations.addHandlers([ConnectionGuard(), makeLane()], position: .before(codec))
+            let connection = ConnectionGuard()
+            try operations.addHandlers([connection, makeLane(connection)], position: .before(codec))
             return value
         }
     }

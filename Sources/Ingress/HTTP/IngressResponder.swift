@@ -10,6 +10,8 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
     /// Share of new traces that are sampled, 0 to 1.
     let traceSampling: Double
     let logger: Logger
+    /// Tells the audit of what was taken.
+    var writes: AuditedWrites?
 
     func respond(to request: Request, context: IngressContext) async throws -> Response {
         let exchange = Exchange(
@@ -24,6 +26,7 @@ struct IngressResponder<Router: HTTPResponder>: HTTPResponder where Router.Conte
             if response.status == .notFound && response.body.contentLength == 0 {
                 throw APIError(.notFound, "There is nothing at this path.", field: "path", reason: "is unknown")
             }
+            writes?.note(request, context, response)
         } catch {
             response = Response(exchange.answer(to: apiError(error, exchange), accept: request.headers[.accept]))
         }

@@ -36,6 +36,7 @@ struct Acceptor: Sendable {
                 .invalidState, "The booking is \(status.rawValue).", field: "id", reason: "belongs to a booking that is \(status.rawValue)")
         case .paymentOpen:
             throw APIError(.invalidState, "A payment of the booking is open.", field: "id", reason: "belongs to a booking with an open payment")
+        case .ticketUsed: throw APIError.ticketUsed
         case .outboxFull: throw .unavailable()
         }
     }

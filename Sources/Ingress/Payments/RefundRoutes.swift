@@ -103,6 +103,7 @@ struct RefundRoutes: Sendable {
         let acceptor = Acceptor(services: services)
         var accepted: Acceptor.Accepted?
         if refund.status == .requested {
+            if isApproved, let booking = try await services.booking(refund.booking, of: nil), !booking.used.isEmpty { throw APIError.ticketUsed }
             let operation = OperationID.make(nowMs: BookingEngine.wallClockMs(), shard: shard)
             let decision = RefundDecision(
                 operation: operation, refund: id, booking: refund.booking, user: token.user, tenant: refund.tenant, isApproved: isApproved)

@@ -34,22 +34,8 @@ struct BookingRoutes: Sendable {
 
     /// From Redis, else PostgreSQL, else 404.
     private func booking(_ id: BookingID, of user: UserID) async throws -> Booking {
-        var isRedisAway = false
-        do {
-            if let booking = try await services.engine.booking(id) {
-                guard booking.user == user else { throw Self.notFound }
-                return booking
-            }
-        } catch is EngineError {
-            isRedisAway = true
-        }
-        do {
-            if let booking = try await services.bookings.booking(id, of: user) { return booking }
-        } catch {
-            throw APIError.unavailable()
-        }
-        // A booking that only Redis has is not "not found" while Redis is away.
-        throw isRedisAway ? APIError.unavailable() : Self.notFound
+        guard let booking = try await services.booking(id, of: user) else { throw Self.notFound }
+        return booking
     }
 
     // MARK: Lists
@@ -143,6 +129,7 @@ struct BookingRoutes: Sendable {
         case .keyReused: throw APIError.keyReused
         case .notYours: throw Self.notFound
         case .outboxFull: throw APIError.unavailable()
+        case .ticketUsed: throw APIError.ticketUsed
         case .missing: throw Self.notCancellable(booking.status)
         case .wrongState(let status): throw Self.notCancellable(status)
         case .paymentOpen:

@@ -32,6 +32,9 @@ struct CatalogueRoutes: Sendable {
         else {
             throw APIError(.notFound, "There is no such event.", field: "id", reason: "is unknown")
         }
+        if let id = EventID(event.id), let tenant = event.tenantID.flatMap({ TenantID($0) }) {
+            services.views?.viewed(id, of: tenant, trace: context.trace.headerText)
+        }
         return Answer.success(headers: headers) { Self.write(&$0, event) }
     }
 

@@ -10,6 +10,7 @@ struct ReserveHeaders {
     private(set) var requestID: String?
     private(set) var traceparent: String?
     private(set) var accept: String?
+    private(set) var queuePass: String?
 
     init() {}
 
@@ -23,6 +24,8 @@ struct ReserveHeaders {
                     Self.add(value, to: &contentType)
                 } else if Self.isEqual(name, "x-request-id") {
                     Self.add(value, to: &requestID)
+                } else if Self.isEqual(name, "x-queue-pass") {
+                    Self.add(value, to: &queuePass)
                 }
             case 13: if Self.isEqual(name, "authorization") { Self.add(value, to: &authorization) }
             case 14: if Self.isEqual(name, "content-length") { contentLength = Int(value) ?? 0 }

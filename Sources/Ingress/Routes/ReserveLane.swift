@@ -20,9 +20,12 @@ final class ReserveLane: ChannelDuplexHandler {
     }
 
     private let route: ReserveRoute
+    private let connection: ConnectionGuard
     private let metrics: RequestMetrics
     private let traceSampling: Double
     private var context: ChannelHandlerContext?
+    /// What is written from here goes to the socket without being encoded.
+    private var encoder: ChannelHandlerContext?
 
     private var owner = Owner.nobody
     private var isRead = false
@@ -40,18 +43,20 @@ final class ReserveLane: ChannelDuplexHandler {
         case event(Any)
     }
 
-    init(route: ReserveRoute, metrics: RequestMetrics, traceSampling: Double) {
+    init(route: ReserveRoute, connection: ConnectionGuard, metrics: RequestMetrics, traceSampling: Double) {
         self.route = route
+        self.connection = connection
         self.metrics = metrics
         self.traceSampling = traceSampling
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
+        (self.context, encoder) = (nil, nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -138,30 +143,39 @@ final class ReserveLane: ChannelDuplexHandler {
         }
     }
 
-    private func answer(_ result: Result<ReserveRoute.Accepted, APIError>, _ exchange: Exchange) {
-        var head = HTTPResponseHead(version: .http1_1, status: .accepted)
-        let body: [UInt8]
+    private func answer(_ result: Result<AcceptedReserve, APIError>, _ exchange: Exchange) {
+        // The client may have gone away; what was reserved is found by its key, or expires.
         switch result {
-        case .success(let accepted): (head.headers, body) = accepted
+        case .success(let accepted):
+            record(202, exchange)
+            guard let context, let encoder else { return }
+            encoder.writeAndFlush(NIOAny(accepted.written(exchange, keepsAlive: keepsAlive, context.channel.allocator)), promise: nil)
+            connection.answered()
         case .failure(let error):
             let refusal = exchange.answer(to: error, accept: headers.accept)
-            head.status = HTTPResponseStatus(statusCode: refusal.status.code)
-            for field in refusal.headers { head.headers.add(name: field.name.rawName, value: field.value) }
-            body = refusal.body
+            record(refusal.status.code, exchange)
+            guard let context else { return }
+            refuse(refusal, exchange, context)
         }
-        exchange.complete(&head.headers)
-        head.headers.add(name: "Content-Length", value: String(body.count))
-        if !keepsAlive { head.headers.add(name: "Connection", value: "close") }
-        metrics.record(
-            method: .post, route: Self.path, status: Int(head.status.code), duration: ContinuousClock.now - exchange.start, waited: false)
-        // The client went away; what was reserved is found by its key, or expires.
         guard let context else { return }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: body)))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         if !keepsAlive { return context.close(promise: nil) }
         isAnswered = true
         endIfDone(context)
+    }
+
+    private func refuse(_ refusal: PlainResponse, _ exchange: Exchange, _ context: ChannelHandlerContext) {
+        var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: refusal.status.code))
+        for field in refusal.headers { head.headers.add(name: field.name.rawName, value: field.value) }
+        exchange.complete(&head.headers)
+        head.headers.add(name: "Content-Length", value: String(refusal.body.count))
+        if !keepsAlive { head.headers.add(name: "Connection", value: "close") }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: refusal.body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    private func record(_ status: Int, _ exchange: Exchange) {
+        metrics.record(method: .post, route: Self.path, status: status, duration: ContinuousClock.now - exchange.start, waited: false)
     }
 
     /// Goes on with what was held once the request in hand is read and answered.

@@ -3,7 +3,6 @@ import Domain
 import HTTPTypes
 import Metrics
 import NIOCore
-import NIOHTTP1
 import Telemetry
 
 /// `POST /bookings/reserve`: the hot path. Parse, verify, one script, produce, 202.
@@ -15,16 +14,16 @@ struct ReserveRoute: Sendable {
         self.services = services
     }
 
-    /// A success: its headers and body.
-    typealias Accepted = (headers: HTTPHeaders, body: [UInt8])
-
     /// Starts a reserve on the event loop, without a task.
     /// - Parameters:
     ///   - body: `nil` when it is too large.
     ///   - then: called once, on any thread.
-    func start(_ headers: ReserveHeaders, _ body: ByteBuffer?, trace: TraceContext, then: @escaping @Sendable (Result<Accepted, APIError>) -> Void) {
+    func start(
+        _ headers: ReserveHeaders, _ body: ByteBuffer?, trace: TraceContext, then: @escaping @Sendable (Result<AcceptedReserve, APIError>) -> Void
+    ) {
         let context: BookingEngine.ReserveContext
         let reserve: ReserveRequest
+        let pass: Result<QueuePass, QueuePassFault>
         do throws(APIError) {
             let token = try services.authenticate(authorization: headers.authorization)
             guard let key = try IdempotencyKey.check(headers.idempotencyKey) else {
@@ -34,14 +33,16 @@ struct ReserveRoute: Sendable {
             guard let body else { throw JSONBody.tooLarge }
             let bytes = Array(body.readableBytesView)
             reserve = try Self.parse(bytes)
+            pass = services.room.check(headers.queuePass, user: token.user, event: reserve.event)
             context = .init(
-                user: token.user, idempotencyKey: key, bodyHash: JSONBody.hash(bytes), trace: trace.headerText, age: token.age)
+                user: token.user, idempotencyKey: key, bodyHash: JSONBody.hash(bytes), trace: trace.headerText, age: token.age,
+                pass: (try? pass.get())?.entry)
         } catch {
             return then(.failure(error))
         }
         let booking = BookingID.make(nowMs: BookingEngine.wallClockMs(), shard: Shard(of: reserve.event))
         let payment = reserve.payment.map { PaymentOnReserve(services: services, means: $0, context: context) }
-        services.engine.reserve(reserve, context, booking: booking) { result in finish(result, reserve, payment, then) }
+        services.engine.reserve(reserve, context, booking: booking) { result in finish(result, reserve, pass, payment, then) }
     }
 
     private static func parse(_ bytes: [UInt8]) throws(APIError) -> ReserveRequest {
@@ -53,13 +54,15 @@ struct ReserveRoute: Sendable {
     }
 
     private func finish(
-        _ result: BookingEngine.ReserveResult, _ request: ReserveRequest, _ payment: PaymentOnReserve?,
-        _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
+        _ result: BookingEngine.ReserveResult, _ request: ReserveRequest, _ pass: Result<QueuePass, QueuePassFault>, _ payment: PaymentOnReserve?,
+        _ then: @escaping @Sendable (Result<AcceptedReserve, APIError>) -> Void
     ) {
         guard case .success((let outcome, let tokensLeft)) = result else {
             return then(
                 .failure(.unavailable("Reservations cannot be taken just now; the same Idempotency-Key is safe to send again.")))
         }
+        // A zone that is not there may be of an event that is not either.
+        if outcome != .zoneUnknown { services.room.arrivals.count(request.event) }
         let limits = services.engine.limits
         let rate = RateLimiter.headers("reserve", tokensLeft: tokensLeft, perMinute: limits.ratePerMinute, burst: limits.burst)
         switch outcome {
@@ -70,14 +73,19 @@ struct ReserveRoute: Sendable {
         case .replayed(let reservation): pay(payment, reservation, request, rate, isReplay: true, then)
         default:
             MetricName.bookingReservationFailures.counter(outcome.label).increment()
-            then(.failure(refusal(outcome, rate.fields)))
+            then(.failure(refusal(Self.blaming(pass, outcome), rate.fields)))
         }
+    }
+
+    /// The script only knows that there was no pass which opens the door; why, was seen before.
+    private static func blaming(_ pass: Result<QueuePass, QueuePassFault>, _ outcome: ReserveOutcome) -> ReserveOutcome {
+        if case .queueRequired = outcome, case .failure(let fault) = pass { .queueRequired(fault) } else { outcome }
     }
 
     /// Begins the payment, where one was asked for, and answers.
     private func pay(
         _ payment: PaymentOnReserve?, _ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders, isReplay: Bool,
-        _ then: @escaping @Sendable (Result<Accepted, APIError>) -> Void
+        _ then: @escaping @Sendable (Result<AcceptedReserve, APIError>) -> Void
     ) {
         guard let payment else { return then(.success(accepted(reservation, request, rate, isReplay: isReplay))) }
         payment.begin(reservation.booking, isReplay: isReplay) { outcome in
@@ -87,13 +95,10 @@ struct ReserveRoute: Sendable {
 
     private func accepted(
         _ reservation: Reservation, _ request: ReserveRequest, _ rate: RateHeaders, isReplay: Bool, payment: PaymentOnReserve.Outcome? = nil
-    ) -> Accepted {
-        var headers = HTTPHeaders([
-            ("Content-Type", "application/json"), ("Location", "/api/v1/bookings/\(reservation.booking)"), ("Retry-After", "1"),
-            ("ETag", "\"\(reservation.version)\""), ("Cache-Control", "private, no-store"),
-        ])
-        headers.add(contentsOf: rate.pairs)
-        if isReplay { headers.add(name: "Idempotency-Replayed", value: "true") }
+    ) -> AcceptedReserve {
+        var lines = Array("Location: /api/v1/bookings/\(reservation.booking)\r\nETag: \"\(reservation.version)\"\r\n".utf8)
+        lines.append(contentsOf: rate.lines)
+        if isReplay { lines.append(contentsOf: "Idempotency-Replayed: true\r\n".utf8) }
         let body = Answer.body {
             $0.object {
                 $0.member("booking_id", reservation.booking)
@@ -108,7 +113,7 @@ struct ReserveRoute: Sendable {
                 if let payment { PaymentOnReserve.write(&$0, payment) }
             }
         }
-        return (headers, body)
+        return AcceptedReserve(lines: lines, body: body)
     }
 
     private func refusal(_ outcome: ReserveOutcome, _ rate: HTTPFields) -> APIError {
@@ -124,6 +129,7 @@ struct ReserveRoute: Sendable {
         case .saleClosed(let opens, let closes):
             error = APIError(.saleNotOpen, "The sale is open from \(opens) to \(closes).", field: "show_id", reason: "is not on sale")
         case .outboxFull: error = .unavailable("Reservations cannot be taken just now.")
+        case .queueRequired(let fault): error = .queueRequired(fault)
         case .rateLimited(let wait): return RateLimiter.refusal(rate, retryAfterMs: wait)
         case .ageRestricted(let minimum): error = APIError(.ageRestricted, "The show is for those of \(minimum) years and more.")
         case .overLimit(let limit, let held):

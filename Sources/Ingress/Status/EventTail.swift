@@ -11,7 +11,7 @@ import Topics
 /// whatever lies before them came from a script that Redis has run.
 final class EventTail: Service, Sendable {
     /// Who waits for a payment waits under its booking's id, which is the key of both.
-    private static let topics: [Topic] = [.bookingEvents, .paymentEvents, .operationEvents]
+    private static let topics: [Topic] = [.bookingEvents, .paymentEvents, .operationEvents, .queueEvents]
     /// How often new partitions are looked for; they are read from their beginning.
     private static let discovery: Duration = .seconds(10)
 
@@ -22,11 +22,13 @@ final class EventTail: Service, Sendable {
 
     private let consumer: KafkaConsumer
     private let waiters: Waiters
+    private let board: QueueBoard
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(consumer: KafkaConsumer, waiters: Waiters, logger: Logger) {
+    init(consumer: KafkaConsumer, waiters: Waiters, board: QueueBoard, logger: Logger) {
         self.consumer = consumer
+        self.board = board
         self.waiters = waiters
         self.logger = logger
     }
@@ -88,6 +90,9 @@ final class EventTail: Service, Sendable {
                 state.next[message.partition] = max(state.next[message.partition] ?? 0, message.offset + 1)
             }
         }
+        // The key is the event's, in whose line many wait: the board knows whom a message concerns.
+        let queue = messages.filter { $0.topic == Topic.queueEvents.name }
+        if !queue.isEmpty { board.take(queue) }
         waiters.wake(messages.lazy.compactMap { message in message.key.flatMap { key in key.withUnsafeBufferPointer { UUIDBits(utf8: $0) } } })
     }
 }

@@ -7,8 +7,14 @@ import NIOCore
 protocol Followed: Sendable {
     var version: Int64 { get }
     var isFinal: Bool { get }
+    /// Whether it is to be told to one who has that version.
+    func isNews(after version: Int64) -> Bool
     /// The JSON of the answer's `data`.
     func write(_ writer: inout JSONWriter)
+}
+
+extension Followed {
+    func isNews(after version: Int64) -> Bool { self.version != version }
 }
 
 extension Booking: Followed {
@@ -46,7 +52,7 @@ struct StatusReader: Sendable {
         while true {
             subscription.reset()
             let state = try await read()
-            if !wait.knows(state.version) || state.isFinal { return respond(state, wait, headers) }
+            if wait.known(state) == nil || state.isFinal { return respond(state, wait, headers) }
             let isWoken = await waiters.wait(subscription, until: recheck.map { min(deadline, .now + $0) } ?? deadline)
             if isWoken || (ContinuousClock.now < deadline && !waiters.isStopping) { continue }
             // At the deadline, once more: a wake-up may have been lost with the connection to Kafka.
@@ -78,7 +84,7 @@ struct StatusReader: Sendable {
                 while true {
                     subscription.reset()
                     let state = try await read()
-                    if state.version != sent {
+                    if sent.map({ state.isNews(after: $0) }) ?? true {
                         sent = state.version
                         try await writer.write(Self.event(state, name: name))
                     }
@@ -103,9 +109,11 @@ struct StatusReader: Sendable {
     }
 
     private func respond(_ state: any Followed, _ wait: WaitRequest, _ headers: HTTPFields) -> Response {
-        var all = wait.headers(version: state.version)
+        let known = wait.known(state)
+        // A 304 confirms the version that the reader has, which need not be the newest for which there is no news.
+        var all = wait.headers(version: known ?? state.version)
         for field in headers { all[field.name] = field.value }
-        if wait.isConditional, wait.knows(state.version) { return Response(status: .notModified, headers: all) }
+        if known != nil { return Response(status: .notModified, headers: all) }
         return Answer.success(headers: all) { state.write(&$0) }
     }
 }

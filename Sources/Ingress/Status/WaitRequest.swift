@@ -32,7 +32,18 @@ struct WaitRequest {
     /// Whether the reader sent `If-None-Match`; without it every answer comes at once.
     var isConditional: Bool { knowsAny || !known.isEmpty }
 
+    /// The newest version that the reader has, where it is a number.
+    var newest: Int64? { known.compactMap { Int64($0) }.max() }
+
+    /// Whether the reader waits where there is no news.
+    var waits: Bool { isConditional && (seconds ?? 0) > 0 }
+
     func knows(_ version: Int64) -> Bool { knowsAny || known.contains { $0 == String(version) } }
+
+    /// The version that the reader has and that still holds; nil where the state is news.
+    func known(_ state: any Followed) -> Int64? {
+        knowsAny ? state.version : known.lazy.compactMap { Int64($0) }.first { !state.isNews(after: $0) }
+    }
 
     /// Headers of every conditional read.
     func headers(version: Int64) -> HTTPFields {

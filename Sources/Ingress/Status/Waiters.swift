@@ -54,6 +54,9 @@ final class Waiters: Service, Sendable {
     /// Whether the process is going down, so that streams end.
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
+    /// Whether anybody watches a resource.
+    func isWatched(_ resource: UUIDBits) -> Bool { state.withLock { $0.byResource[resource] != nil } }
+
     /// Begins to watch a resource; `nil` when there are too many watchers.
     func subscribe(_ resource: UUIDBits) -> Subscription? {
         let subscription = Subscription(resource: resource)

@@ -187,7 +187,7 @@ final class ConsumerLoop {
                     if message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF { failure = KafkaError(message.pointee.err, operation: "consume") }
                     continue
                 }
-                let read = KafkaMessage(copying: message, topic: topicName.name(of: message), withValue: configuration.copiesValues)
+                let read = copy(message)
                 if current?.partition != read.partition || current?.topic != read.topic {
                     if let current { positions[current] = next }
                     current = read.topicPartition
@@ -203,12 +203,18 @@ final class ConsumerLoop {
         }
     }
 
+    private func copy(_ message: UnsafePointer<rd_kafka_message_t>) -> KafkaMessage {
+        let topic = topicName.name(of: message)
+        return KafkaMessage(
+            copying: message, topic: topic, withValue: configuration.copiesValues || configuration.copiesValuesOf.contains(topic))
+    }
+
     /// Keeps a message that came through the control queue: librdkafka takes a partition's routing back when its fetching stops, which may happen
     /// after we set it for a new assignment. It is set again here; what follows in this queue is still taken before anything of the other.
     private func takeStray(_ event: borrowing Event) {
         while let message = rd_kafka_event_message_next(event.pointer) {
             guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
-            let read = KafkaMessage(copying: message, topic: topicName.name(of: message), withValue: configuration.copiesValues)
+            let read = copy(message)
             guard assignment.contains(read.topicPartition) else { continue }
             route(read.topicPartition)
             positions[read.topicPartition] = read.offset + 1

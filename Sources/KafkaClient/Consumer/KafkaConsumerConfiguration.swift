@@ -33,6 +33,8 @@ public struct KafkaConsumerConfiguration: Sendable {
     public var autoOffsetReset = "earliest"
     /// Whether values and headers are handed over too. Who only wants to know which keys changed saves the copies. Default true.
     public var copiesValues = true
+    /// Topics whose values and headers are handed over all the same.
+    public var copiesValuesOf: Set<String> = []
     /// Further librdkafka settings (security, tests); they win over the above.
     public var options: [String: String] = [:]
 

@@ -29,8 +29,6 @@ struct BatchLoop<Handler: BatchHandler>: Sendable {
             }
             if !collected.messages.isEmpty {
                 let (consumer, generation) = (consumer, collected.generation)
-                offsets.inHand(collected.messages)
-                defer { offsets.inHand([:]) }
                 do {
                     try await processor.process(asDeliveredFirst(collected.messages)) { consumer.generation != generation }
                     offsets.done(collected.messages)

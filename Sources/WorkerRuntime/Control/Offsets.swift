@@ -8,10 +8,6 @@ final class Offsets: Sendable {
     private struct State {
         /// Handled and not committed: the next offset to read.
         var pending: [KafkaTopicPartition: Int64] = [:]
-        /// Handled: the next offset to read.
-        var handled: [KafkaTopicPartition: Int64] = [:]
-        /// When the oldest message in hand was written, in ms since 1970.
-        var oldestMs: [KafkaTopicPartition: Int64] = [:]
     }
 
     private let consumer: KafkaConsumer
@@ -48,35 +44,8 @@ final class Offsets: Sendable {
 
     /// Notes the next offset to read of some partitions.
     func done(_ next: [KafkaTopicPartition: Int64]) {
-        state.withLock { state in
-            state.pending.merge(next) { max($0, $1) }
-            state.handled.merge(next) { max($0, $1) }
-        }
+        state.withLock { $0.pending.merge(next) { max($0, $1) } }
     }
-
-    /// The next offset to read, of partitions that were handled since they were assigned.
-    func handled(_ partition: KafkaTopicPartition) -> Int64? { state.withLock { $0.handled[partition] } }
-
-    /// Notes when the oldest messages in hand were written, in ms since 1970; a partition that is not named has none in hand.
-    func inHand(_ oldestMs: [KafkaTopicPartition: Int64]) {
-        state.withLock { $0.oldestMs = oldestMs }
-    }
-
-    /// Notes that these messages, and no others, are in hand.
-    func inHand(_ messages: [KafkaMessage]) {
-        var oldest: [KafkaTopicPartition: Int64] = [:]
-        var current: KafkaMessage?
-        for message in messages {
-            // Looked up once per run of messages of a partition, whose first is the oldest.
-            if let last = current, last.partition == message.partition, last.topic == message.topic { continue }
-            current = message
-            if oldest[message.topicPartition] == nil { oldest[message.topicPartition] = message.timestampMs }
-        }
-        inHand(oldest)
-    }
-
-    /// When the oldest message in hand of a partition was written, in ms since 1970; nil when there is none.
-    func oldestMs(_ partition: KafkaTopicPartition) -> Int64? { state.withLock { $0.oldestMs[partition] } }
 
     /// Whether something is handled and not committed.
     var isDirty: Bool { state.withLock { !$0.pending.isEmpty } }

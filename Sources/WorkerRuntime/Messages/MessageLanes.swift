@@ -41,7 +41,7 @@ struct MessageLanes {
     /// Notes a message that will be put in line later, so that nothing behind it is committed before it; within a partition they must come by rising
     /// offset.
     mutating func expect(_ message: KafkaMessage) {
-        partitions[message.topicPartition, default: PartitionProgress()].accept(message.offset, timestampMs: message.timestampMs)
+        partitions[message.topicPartition, default: PartitionProgress()].accept(message.offset)
         inHand += 1
         bytes += message.sizeBytes
     }
@@ -94,9 +94,6 @@ struct MessageLanes {
         return progress
     }
 
-    /// When the oldest unfinished message of each partition was written, in ms since 1970.
-    var oldestMs: [KafkaTopicPartition: Int64] { partitions.compactMapValues(\.oldestMs) }
-
     private func laneKey(_ message: KafkaMessage) -> LaneKey {
         LaneKey(partition: message.topicPartition, key: message.key, offset: message.key == nil ? message.offset : 0)
     }
@@ -104,13 +101,13 @@ struct MessageLanes {
 
 /// Which offsets of a partition are finished, up to the first gap.
 struct PartitionProgress {
-    private var offsets: [(offset: Int64, timestampMs: Int64?, isDone: Bool)] = []
+    private var offsets: [(offset: Int64, isDone: Bool)] = []
     private var head = 0
     private var next: Int64?
 
     /// Notes a message in hand.
-    mutating func accept(_ offset: Int64, timestampMs: Int64?) {
-        offsets.append((offset, timestampMs, false))
+    mutating func accept(_ offset: Int64) {
+        offsets.append((offset, false))
     }
 
     /// Notes that a message is finished.
@@ -133,9 +130,6 @@ struct PartitionProgress {
             head = 0
         }
     }
-
-    /// When the oldest unfinished message was written, in ms since 1970; nil when there is none.
-    var oldestMs: Int64? { head < offsets.count ? offsets[head].timestampMs : nil }
 
     /// The next offset to read, if it has risen since the last call.
     mutating func take() -> Int64? {

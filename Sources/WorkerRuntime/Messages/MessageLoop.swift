@@ -104,7 +104,6 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
                 holds ? "retry topics stand still" : "retry topics go on", metadata: Logger.Metadata([.count: "\(state.delayed.count)"]))
         case .tick:
             state.isTicking = false
-            offsets.inHand(state.lanes.oldestMs)
         }
         if let deadline = state.revokeDeadline, state.lanes.running == 0 || ContinuousClock.now >= deadline { await giveBack(&state) }
     }

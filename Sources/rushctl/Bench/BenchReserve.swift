@@ -11,7 +11,7 @@ struct BenchReserve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reserve", abstract: "Reserves at a fixed rate, or as fast as it goes, by unique users from a big stock.",
         discussion: """
-            Everything runs on this machine: load, ingress, Redis, broker, PostgreSQL, workers. With a rate the loop is open: a latency counts from
+            Everything runs on this machine: load, ingress, Redis, broker, PostgreSQL, workers. With a rate the loop is open: a latency counts from \
             the moment at which its request was meant to start. Afterwards the inventory is checked. Exit code 1 when it is broken.
             """)
 
@@ -58,6 +58,8 @@ struct BenchReserve: AsyncParsableCommand {
         configuration.logLevel = "warning"
         // Small batches: a large one would hold up the reserves of its moment, since all of it runs on the same processors.
         configuration.projectionWindowMs = 100
+        // One event is reserved at this rate on purpose.
+        configuration.programEnvironment["queue-release"] = ["QUEUE_AUTOMATIC_RATE": "0"]
         let installation = try Installation(configuration) { Output.progress("  \($0)") }
         let end = StopSignals()
         let figures: Figures

@@ -1,15 +1,18 @@
+import Analytics
 import ArgumentParser
 import Domain
 import Foundation
+import KafkaClient
 import LocalStack
+import Topics
 
 /// `rushctl bench workers`.
 struct BenchWorkers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workers", abstract: "Messages a second of each worker, one copy at a time.",
         discussion: """
-            The topics are filled first, with bookings, payments and cancels made by the product's own scripts; then one copy of a worker starts, and its
-            effects are counted in PostgreSQL until all are there. Redis, PostgreSQL, the broker and the payment simulator (no latency, no webhooks) run on
+            The topics are filled first, with bookings, payments and cancels made by the product's own scripts; then one copy of a worker starts, and its \
+            effects are counted in PostgreSQL until all are there. Redis, PostgreSQL, the broker and the payment simulator (no latency, no webhooks) run on \
             the same machine.
             """)
 
@@ -58,6 +61,22 @@ struct BenchWorkers: AsyncParsableCommand {
         if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
     }
 
+    /// A query for how much a projection has taken.
+    private static func read(_ group: String) -> String {
+        "SELECT coalesce(sum(next_offset), 0)::bigint AS done FROM projection_offsets WHERE consumer_group = '\(group)'"
+    }
+
+    /// How many messages are on topics.
+    private static func messages(_ topics: [Topic], _ installation: Installation) async throws -> Int64 {
+        let admin = try KafkaAdmin(
+            configuration: KafkaAdminConfiguration(
+                bootstrapServers: installation.stack.endpoints.kafkaBootstrapServers, clientID: "rushctl-bench"), logger: Connections.logger)
+        var count: Int64 = 0
+        for topic in topics { count += try await admin.offsets(topic: topic.name).values.reduce(0) { $0 + $1.high } }
+        await admin.shutdown()
+        return count
+    }
+
     private func measure(_ installation: Installation) async throws -> [String: Double] {
         let zone = SeedFile.Zone(name: "Field", capacity: 100_000_000, priceMinor: 100)
         let catalogue = SeedFile(
@@ -72,12 +91,17 @@ struct BenchWorkers: AsyncParsableCommand {
             try await workload.acceptCancels(bookings[payments..<(payments + cancels)])
             var figures: [String: Double] = [:]
             for (worker, done, total) in [
-                ("inventory-sync", "SELECT coalesce(sum(next_offset), 0)::bigint AS done FROM projection_offsets", events + payments),
+                ("inventory-sync", Self.read("inventory-sync"), events + payments),
                 ("payment", "SELECT count(*) AS done FROM saga_instances WHERE state = 'confirmed'", payments),
                 ("expiry", "SELECT count(*) AS done FROM operations WHERE type = 'booking.cancel'", cancels),
             ] {
                 figures[worker] = try await WorkerRace(installation: installation, worker: worker, done: done, total: Int64(total)).run()
             }
+            // All that the others have told by now.
+            figures["analytics"] = try await WorkerRace(
+                installation: installation, worker: "analytics", done: Self.read("analytics"),
+                total: try await Self.messages(AnalyticsTopics.all, installation)
+            ).run()
             return figures
         }
     }

@@ -39,19 +39,17 @@ extension Dlq {
         static let configuration = CommandConfiguration(
             abstract: "Finds dead letters by a text, in any state.",
             discussion: """
-                The text is looked for in values (their first 8 KiB), errors, keys and message ids; case does not matter. All options of list
-                narrow it down. For example: rushctl dlq search 0198d2f4-7c1a --group payment
+                The text is looked for in values (their first 8 KiB), errors, keys and message ids; case does not matter. The options narrow \
+                it down. For example: rushctl dlq search 0198d2f4-7c1a --group payment
                 """)
 
         @Argument(help: "What to look for.")
         var needle: String
-        @OptionGroup var options: DeadLetterNarrowing
+        @OptionGroup var narrowing: DeadLetterNarrowing
         @OptionGroup var page: DeadLetterPage
 
         func run() async throws {
-            var filter = try options.filter()
-            filter.text = needle
-            try await page.run(filter, defaultStatus: .all)
+            try await page.run(narrowing.filter(text: needle, status: nil), defaultStatus: .all)
         }
     }
 
@@ -110,26 +108,5 @@ struct DeadLetterPage: ParsableArguments {
             DeadLetterPrinter.show(letters)
             print("\(letters.count) of \(total)")
         }
-    }
-}
-
-/// The options that narrow a search down.
-struct DeadLetterNarrowing: ParsableArguments {
-    @Option(help: "The consumer group that gave up: payment, expiry, inventory-sync, ops.")
-    var group: String?
-    @Option(help: "The class of the error.")
-    var errorClass: String?
-    @Option(help: "The message's type.")
-    var type: String?
-    @Option(help: "Whose last failure was then or later: 2026-11-21T10:00:00Z.")
-    var since: String?
-    @Option(help: "Whose last failure was before.")
-    var until: String?
-
-    func filter() throws -> DeadLetterFilter {
-        var choice = DeadLetterFilter(group: group, errorClass: errorClass, type: type)
-        choice.since = try DeadLetterChoice.time(since, "--since")
-        choice.until = try DeadLetterChoice.time(until, "--until")
-        return choice
     }
 }

@@ -8,14 +8,14 @@ extension Dlq {
             commandName: "redrive",
             abstract: "Sends dead letters back to the worker that failed, and only to it.",
             discussion: """
-                Named by their places, by options that all must hold, or --all. Only open ones are sent, each once, however many operators do this
+                Named by their places, by options that all must hold, or --all. Only open ones are sent, each once, however many operators do this \
                 at the same time: each is claimed in PostgreSQL, sent, acknowledged and then marked.
 
-                Killed in the middle (Ctrl-C, kill -9, a lost machine) it goes on where it was with --resume JOB and the same choice; without
+                Killed in the middle (Ctrl-C, kill -9, a lost machine) it goes on where it was with --resume JOB and the same choice; without \
                 that, any redrive takes over what it left after a minute. What was sent already is found on the redrive topic and not sent again.
 
-                --edit changes the value by a JSON merge patch (RFC 7396) before it is sent: members that the patch names are set, those it sets to
-                null are removed. The changed message is a new one with an id of its own; the original stays and is linked. Since that is no
+                --edit changes the value by a JSON merge patch (RFC 7396) before it is sent: members that the patch names are set, those it sets to \
+                null are removed. The changed message is a new one with an id of its own; the original stays and is linked. Since that is no \
                 longer what happened, it takes --allow-edit as well, and only dead letters named by their places.
 
                   rushctl dlq redrive --group payment --error-class gateway_timeout --dry-run
@@ -36,12 +36,7 @@ extension Dlq {
         var allowEdit = false
         @Option(help: "The id of a job that was killed.")
         var resume: String?
-        @Flag(help: "Only say what would be sent, by reasons.")
-        var dryRun = false
-        @Flag(help: "Do not ask.")
-        var yes = false
-        @Flag(help: "Print JSON.")
-        var json = false
+        @OptionGroup var manner: Manner
 
         func validate() throws {
             if choice.isEmpty, !all { throw ValidationError("Say which: places, options such as --group, or --all.") }
@@ -60,14 +55,14 @@ extension Dlq {
                 actor: AuditTrail.actor, jobID: resume, maxRedrives: maxRedrives, rate: rate, isDryRun: true, edit: edit.map { Array($0.utf8) })
             try await Dlq.withDesk { desk in
                 let plan = try await desk.redrive(filter, options)
-                if dryRun {
-                    if json { return try Output.json(plan) }
+                if manner.dryRun {
+                    if manner.json { return try Output.json(plan) }
                     DeadLetterPrinter.show(plan.reasons)
                     print("\(plan.matched - plan.stayed - plan.busy) would be sent\(Self.left(plan))")
                     return
                 }
-                if !yes { DeadLetterPrinter.show(plan.reasons, on: Output.progress) }
-                if plan.matched > 0 { try Consent.ask("Send \(plan.matched - plan.stayed - plan.busy) messages to their workers?", yes: yes) }
+                if !manner.yes { DeadLetterPrinter.show(plan.reasons, on: Output.progress) }
+                if plan.matched > 0 { try Consent.ask("Send \(plan.matched - plan.stayed - plan.busy) messages to their workers?", yes: manner.yes) }
                 options.isDryRun = false
                 try await finish(desk, filter, options)
             }
@@ -75,6 +70,8 @@ extension Dlq {
 
         private func finish(_ desk: DeadLetterDesk, _ filter: DeadLetterFilter, _ options: RedriveOptions) async throws {
             let report: RedriveReport
+            // Who is killed cannot say it any more.
+            Output.progress("job \(options.jobID)")
             do {
                 report = try await StopSignals().unlessStopped {
                     try await desk.redrive(filter, options) { progress in ProgressLine.shared.show(Self.line(progress)) }
@@ -86,7 +83,7 @@ extension Dlq {
                 if error is StopSignals.Stopped { throw ExitCode(1) }
                 throw error
             }
-            if json {
+            if manner.json {
                 try Output.json(report)
             } else {
                 let found = report.foundSent > 0 ? " (\(report.foundSent) of them had been sent before the kill)" : ""
@@ -113,7 +110,7 @@ extension Dlq {
         static let configuration = CommandConfiguration(
             abstract: "Puts open dead letters aside for good, with a reason.",
             discussion: """
-                The records stay on the topic and can be listed (--status discarded) and exported; an import brings them back.
+                The records stay on the topic and can be listed (--status discarded) and exported; an import brings them back. \
                 For example: rushctl dlq discard --group payment --text load-test --reason "left over from the load test"
                 """)
 
@@ -122,12 +119,7 @@ extension Dlq {
         var all = false
         @Option(help: "Why, 1 to 500 bytes; for those who ask later.")
         var reason: String
-        @Flag(help: "Only say what would be put aside.")
-        var dryRun = false
-        @Flag(help: "Do not ask.")
-        var yes = false
-        @Flag(help: "Print JSON.")
-        var json = false
+        @OptionGroup var manner: Manner
 
         func validate() throws {
             if choice.isEmpty, !all { throw ValidationError("Say which: places, options such as --group, or --all.") }
@@ -139,15 +131,15 @@ extension Dlq {
             let filter = try choice.filter(.open)
             try await Dlq.withDesk { desk in
                 var report = try await desk.discard(filter, reason: reason, actor: AuditTrail.actor, dryRun: true)
-                if !dryRun {
-                    if !yes { DeadLetterPrinter.show(report.reasons, on: Output.progress) }
-                    try Consent.ask("Put \(report.reasons.reduce(0) { $0 + $1.count } - report.busy) messages aside for good?", yes: yes)
+                if !manner.dryRun {
+                    if !manner.yes { DeadLetterPrinter.show(report.reasons, on: Output.progress) }
+                    try Consent.ask("Put \(report.reasons.reduce(0) { $0 + $1.count } - report.busy) messages aside for good?", yes: manner.yes)
                     report = try await desk.discard(filter, reason: reason, actor: AuditTrail.actor)
                 }
-                if json { return try Output.json(report) }
-                if dryRun { DeadLetterPrinter.show(report.reasons) }
+                if manner.json { return try Output.json(report) }
+                if manner.dryRun { DeadLetterPrinter.show(report.reasons) }
                 let busy = report.busy > 0 ? ", \(report.busy) are claimed by a redrive (rushctl dlq redrive finishes it)" : ""
-                print(dryRun ? "nothing was done\(busy)" : "\(report.discarded) discarded\(busy)")
+                print(manner.dryRun ? "nothing was done\(busy)" : "\(report.discarded) discarded\(busy)")
             }
         }
     }

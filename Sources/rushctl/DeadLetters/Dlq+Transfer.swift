@@ -7,7 +7,7 @@ extension Dlq {
         static let configuration = CommandConfiguration(
             abstract: "Writes dead letters as NDJSON, byte for byte.",
             discussion: """
-                A line each: topic, partition, offset, key, value, headers, time. What is not UTF-8 is base64 (key_base64, value_base64).
+                A line each: topic, partition, offset, key, value, headers, time. What is not UTF-8 is base64 (key_base64, value_base64). \
                 For example: rushctl dlq export --group payment > payment.ndjson
                 """)
 
@@ -30,30 +30,26 @@ extension Dlq {
         static let configuration = CommandConfiguration(
             abstract: "Takes in dead letters that were exported, here or elsewhere.",
             discussion: """
-                Each is written to its dead-letter topic byte for byte and is open. What is known already and not discarded is left out, so the same
+                Each is written to its dead-letter topic byte for byte and is open. What is known already and not discarded is left out, so the same \
                 file twice changes nothing. For example: rushctl dlq import payment.ndjson --dry-run
                 """)
 
         @Argument(help: "A file that rushctl dlq export wrote.")
         var file: String
-        @Flag(help: "Only count the lines.")
-        var dryRun = false
-        @Flag(help: "Do not ask.")
-        var yes = false
-        @Flag(help: "Print JSON.")
-        var json = false
+        @OptionGroup var manner: Manner
 
         func run() async throws {
             let text: String
             do { text = try String(contentsOfFile: file, encoding: .utf8) } catch { throw ValidationError("'\(file)' cannot be read as UTF-8.") }
             let lines = text.split(separator: "\n").map { String($0) }
-            if dryRun {
-                return json ? try Output.json(["lines": lines.count]) : print("\(lines.count) dead letters would be taken in; nothing was done")
+            if manner.dryRun {
+                return manner.json
+                    ? try Output.json(["lines": lines.count]) : print("\(lines.count) dead letters would be taken in; nothing was done")
             }
-            try Consent.ask("Take in \(lines.count) dead letters?", yes: yes)
+            try Consent.ask("Take in \(lines.count) dead letters?", yes: manner.yes)
             try await Dlq.withDesk { desk in
                 let report = try await desk.importing(lines, actor: AuditTrail.actor)
-                if json { return try Output.json(report) }
+                if manner.json { return try Output.json(report) }
                 print("\(report.imported) taken in, \(report.known) known already")
             }
         }

@@ -24,7 +24,10 @@ struct FaultPlan: Sendable {
 
     private static let lanes: [[Component]] = [
         [.redis, .postgres, .broker, .simulator],
-        [.ingress, .worker("payment"), .worker("expiry"), .worker("inventory-sync")],
+        [
+            .ingress, .worker("payment"), .worker("expiry"), .worker("inventory-sync"), .worker("queue-release"), .worker("notification"),
+            .worker("analytics"), .worker("audit"),
+        ],
     ]
 
     init(seed: UInt64, length: Duration) {

@@ -27,6 +27,8 @@ struct FaultReport: Codable, Sendable {
     var lost = 0
     /// Two bookings for one Idempotency-Key.
     var doubled = 0
+    /// Rows of the audit.
+    var audited = 0
     /// How long everything took to come to rest after the last fault.
     var drainedMs = 0
     var invariantsOk = false

@@ -8,9 +8,9 @@ struct Faults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Kills, freezes and restarts everything under load, then checks that nothing is lost or doubled.",
         discussion: """
-            An installation of its own, on free ports and in a folder of its own: people reserve, pay (with cards that succeed, decline, time out and
-            answer late), pay in two tabs, cancel, let expire, and ask their money back, while the ingress, the workers, the broker, Redis, PostgreSQL
-            and the payment simulator are killed, frozen and restarted at random moments. Afterwards everything must come to rest, and all invariants
+            An installation of its own, on free ports and in a folder of its own: people reserve, pay (with cards that succeed, decline, time out and \
+            answer late), pay in two tabs, cancel, let expire, and ask their money back, while the ingress, the workers, the broker, Redis, PostgreSQL \
+            and the payment simulator are killed, frozen and restarted at random moments. Afterwards everything must come to rest, and all invariants \
             must hold. The same seed does the same things at the same moments. Exit code 1 when something is lost, doubled or broken.
             """)
 
@@ -81,6 +81,7 @@ struct Faults: AsyncParsableCommand {
         report.events = spree.events
         report.kills = report.events.count { $0.what == "kill" }
         try await FaultAccount(installation: installation, stories: load.stories).settle(&report, limit: .seconds(drain))
+        try await AuditAccount(installation: installation).settle(&report, limit: .seconds(drain))
         return report
     }
 
@@ -92,6 +93,7 @@ struct Faults: AsyncParsableCommand {
         Swift.print("payments     \(report.payments) answered with 202; \(report.repeats) requests sent again")
         Swift.print("lost         \(report.lost)")
         Swift.print("doubled      \(report.doubled)")
+        Swift.print("audited      \(report.audited) rows, in chains that hold where nothing else is said below")
         Swift.print("at rest      after \(report.drainedMs) ms")
         Swift.print("invariants   \(report.invariantsOk ? "ok" : "BROKEN")")
         for fault in report.faults { Swift.print("    \(fault)") }

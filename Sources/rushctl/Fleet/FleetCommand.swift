@@ -8,8 +8,8 @@ struct FleetCommand: AsyncParsableCommand {
         commandName: "fleet",
         abstract: "Runs as many copies of each worker as its lag asks for.",
         discussion: """
-            ops/run has a fleet of its own; `fleet up` runs one for services that exist. Both read ops/fleet.yaml, where every figure is explained: copies
-            wanted = ceil(lag / figure), between min and max, at most one for each partition. More come at once; one goes when fewer would have done for a
+            ops/run has a fleet of its own; `fleet up` runs one for services that exist. Both read ops/fleet.yaml, where every figure is explained: copies \
+            wanted = ceil(lag / figure), between min and max, at most one for each partition. More come at once; one goes when fewer would have done for a \
             whole cool-down. While the lag is unknown, none goes. A copy that crashes is started again, after 1 s, 2 s, 4 s … 60 s.
 
             Every decision stands with its reason in logs/fleet.ndjson in the installation's folder. The other commands find the fleet by that folder:
@@ -66,6 +66,7 @@ enum FleetTable {
             let line = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
             Swift.print(line.trimmingCharacters(in: .whitespaces))
         }
+        if let fault = status.fault { Swift.print("The file cannot be used as it is now: \(fault)") }
         for worker in status.workers {
             for copy in worker.copies where copy.phase != .running || copy.restarts > 0 {
                 Swift.print(

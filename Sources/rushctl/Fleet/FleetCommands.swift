@@ -29,8 +29,8 @@ struct FleetScale: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scale", abstract: "Sets how many copies of a worker run, or lets them follow the lag again.",
         discussion: """
-            A number stands, whatever the lag, until `fleet scale WORKER auto`; 0 keeps the worker down. Copies that go finish what is in hand first.
-            Waits until it is done. Copies up to the minimum of the file have a name in their group, so that partitions of one that is taken away wait 6 s
+            A number stands, whatever the lag, until `fleet scale WORKER auto`; 0 keeps the worker down. Copies that go finish what is in hand first. \
+            Waits until it is done. Copies up to the minimum of the file have a name in their group, so that partitions of one that is taken away wait 6 s \
             for it; copies above leave at once.
             """)
 
@@ -75,7 +75,7 @@ struct FleetDrain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain", abstract: "Lets the copies of a worker finish what is in hand, and stops them.",
         discussion: """
-            The worker stays down, and its messages wait on their topics, until `fleet scale WORKER auto`. With --copy only that copy is drained, and started
+            The worker stays down, and its messages wait on their topics, until `fleet scale WORKER auto`. With --copy only that copy is drained, and started \
             anew: for one that misbehaves. A copy that does not finish within the file's drain time is killed; what it had is delivered again.
             """)
 

@@ -7,9 +7,9 @@ struct FleetManifestsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "manifests", abstract: "Prints the fleet for Kubernetes: a Deployment and a KEDA ScaledObject for each worker.",
         discussion: """
-            Made of the same file as the fleet: `rushctl fleet manifests | kubectl apply -f -`. Needs KEDA 2, and a ConfigMap and a Secret (--settings) with
-            the variables of .env.example. The autoscaler decides as the fleet does: more at once, one fewer in a cool-down, none while a lag is unknown. It
-            takes the trigger that asks for most, so a worker with several topics is scaled by the one that is furthest behind, where the fleet adds them up.
+            Made of the same file as the fleet: `rushctl fleet manifests | kubectl apply -f -`. Needs KEDA 2, and a ConfigMap and a Secret (--settings) with \
+            the variables of .env.example. The autoscaler decides as the fleet does: more at once, one fewer in a cool-down, none while a lag is unknown. It \
+            takes the trigger that asks for most, so a worker with several topics is scaled by the one that is furthest behind, where the fleet adds them up. \
             Deployments have no replicas: the autoscaler sets them, and applying again resets nothing.
             """)
 
@@ -34,7 +34,7 @@ struct FleetManifestsCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             let manifests = try FleetManifests(
-                plan: try FleetHost.plan(file),
+                plan: try FleetHost.file(file).plan(),
                 options: .init(namespace: namespace, image: image, settings: settings, prometheus: prometheus))
             print(json ? String(decoding: try manifests.json(), as: UTF8.self) : try manifests.yaml(), terminator: json ? "\n" : "")
         } catch {

@@ -9,9 +9,13 @@ struct FleetUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Runs the workers for services that exist, until Ctrl-C or `fleet down`.",
         discussion: """
-            KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL and PAYMENT_GATEWAY_URL must name the services; every other variable of .env.example is handed
-            on to the copies. Logs, process ids and the control port are kept in the folder; one fleet a folder. Stops by SIGTERM or Ctrl-C, after every copy
+            KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL and PAYMENT_GATEWAY_URL must name the services; every other variable of .env.example is handed \
+            on to the copies. Logs, process ids and the control port are kept in the folder; one fleet a folder. Stops by SIGTERM or Ctrl-C, after every copy \
             has finished what is in hand: what systemd wants of a service.
+
+            The file is read again when it was changed, and at SIGHUP: figures count at once, new workers are started, those that are gone are drained. One \
+            that cannot be used changes nothing; `fleet status` says what is wrong with it. The environment of a worker is that of its copies from their \
+            next start on (`fleet drain WORKER --copy N` starts one anew), and `drain` that of the next fleet.
             """)
 
     @Option(help: "The file that says how many copies; ops/fleet.yaml in the repository when absent.")
@@ -50,8 +54,8 @@ struct FleetUp: AsyncParsableCommand {
 
     private func runUntilStopped() async throws {
         let environment = ProcessInfo.processInfo.environment
-        var plan = try FleetHost.plan(file)
-        if let minCopies { plan = plan.withMinimum(minCopies) }
+        let fleet = FleetHost.file(file, minimum: minCopies)
+        let drain = try fleet.plan().drain
         for name in ["KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL", "DATABASE_URL", "PAYMENT_GATEWAY_URL"] { _ = try Settings.environment.required(name) }
         if directory == nil, let other = environment["INSTALLATION"], (try? FleetControl(directory: other)) != nil {
             throw ValidationError("\(other) has a fleet already; --directory starts another beside it.")
@@ -62,9 +66,9 @@ struct FleetUp: AsyncParsableCommand {
         var configuration = LocalStackConfiguration(
             directory: folder, binaries: Installation.binaries, ports: ports, external: .init(environment: environment))
         for name in Self.handedOn { if let value = environment[name], !value.isEmpty { configuration.environment[name] = value } }
-        configuration.stopLimit = plan.drain
+        configuration.stopLimit = drain
         let stack = try LocalStack(configuration)
-        let host = try FleetHost(plan: plan, stack: stack)
+        let host = try FleetHost(file: fleet, stack: stack)
         let end = StopSignals()
         do {
             try await end.unlessStopped {

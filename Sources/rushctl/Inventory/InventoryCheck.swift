@@ -23,6 +23,7 @@ struct InventoryCheck {
         var paymentState: Booking.PaymentState?
         var declines: Int64
         var reason: BookingReason?
+        var used: [TicketUse] = []
     }
 
     static func run(settings: Settings, wait: Duration) async throws -> InventoryReport {
@@ -176,6 +177,6 @@ extension InventoryCheck.Row {
         self.init(
             status: booking.status, version: booking.version, quantity: booking.quantity, totalMinor: booking.totalMinor, zone: booking.zone,
             user: booking.user, seats: Set(booking.seats), expiresAtMs: booking.expiresAt.ms, payment: booking.payment,
-            paymentState: booking.paymentState, declines: booking.declines, reason: booking.reason)
+            paymentState: booking.paymentState, declines: booking.declines, reason: booking.reason, used: booking.used)
     }
 }

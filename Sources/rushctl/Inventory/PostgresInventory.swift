@@ -16,7 +16,7 @@ struct PostgresInventory: Sendable {
             let rows = try await database.query(
                 """
                 SELECT id, zone_id, user_id, status, version, quantity, total_minor, array_to_string(seat_ids, ',') AS seats,
-                       (extract(epoch FROM expires_at) * 1000)::bigint AS expires_at_ms, payment_id, payment_state, declines, reason
+                       (extract(epoch FROM expires_at) * 1000)::bigint AS expires_at_ms, payment_id, payment_state, declines, reason, used
                 FROM bookings WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint
                 """, [.text(last), .int(page)])
             for row in rows {
@@ -29,7 +29,8 @@ struct PostgresInventory: Sendable {
                     zone: zone, user: user, seats: Set(try row.string("seats").split(separator: ",").compactMap { SeatID($0) }),
                     expiresAtMs: try row.int64("expires_at_ms"), payment: try row.optionalString("payment_id").flatMap { PaymentID($0) },
                     paymentState: try row.optionalString("payment_state").flatMap(Booking.PaymentState.init(rawValue:)),
-                    declines: try row.int64("declines"), reason: try row.optionalString("reason").flatMap(BookingReason.init(rawValue:)))
+                    declines: try row.int64("declines"), reason: try row.optionalString("reason").flatMap(BookingReason.init(rawValue:)),
+                    used: try row.optionalString("used").map { try TicketUse.uses(json: Array($0.utf8)) } ?? [])
             }
             if rows.count < page { break }
         }

@@ -11,10 +11,10 @@ struct Rebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Gives Redis back what it may have forgotten, and trusts it again.",
         discussion: """
-            The expiry worker does this by itself whenever Redis restarts or loses its state; until then reserves and payments are answered 503. By hand it
-            is needed where no such worker runs, or with --from-scratch when Redis is trusted and wrong: then zones and bookings are read from PostgreSQL
-            and the rest from booking.events, whatever the marks say. What Redis knows as well or better stays as it is, so it can be run at any time, twice,
-            and again after a kill.
+            The expiry worker does this by itself whenever Redis restarts or loses its state; until then reserves and payments are answered 503. By hand it \
+            is needed where no such worker runs, or with --from-scratch when Redis is trusted and wrong: then zones and bookings are read from PostgreSQL \
+            and the rest from booking.events, whatever the marks say. What Redis knows as well or better stays as it is, so it can be run at any time, twice, \
+            and again after a kill. \
             Exit code 1 when it did not end, or when another process is at it.
             """)
 

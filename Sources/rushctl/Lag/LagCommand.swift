@@ -11,26 +11,28 @@ struct LagCommand: AsyncParsableCommand {
         discussion: """
             One line for each group and topic, and one for each partition that is not well; --partitions shows all of them. Columns:
 
-              MESSAGES   records that are kept and not committed; what the group has never committed counts from the oldest
+              MESSAGES   records that are kept and not committed
               SECONDS    age of the oldest of them, by its own time
-              IN/S OUT/S records written and committed a second, over the window
+              IN/S OUT/S records written and committed a second
               MEMBERS    consumers in the group now
               STATUS     ok        keeps up, or catches up
-                         warning   commits, and yet the lag grew over the whole window
+                         warning   commits, and yet the lag grew all the time
                          stalled   commits, but always the same offset
-                         stopped   committed nothing for a whole window while records waited
-                         rewound   went back to an earlier offset within the window (a reset, a replay)
+                         stopped   committed nothing while records waited
+                         rewound   went back to an earlier offset (a replay)
                          unknown   could not be asked
 
-            What could not be asked is shown as ?, in JSON as null; it is never shown as 0. The rules are those of Burrow (github.com/linkedin/Burrow).
+            What the group has never committed counts from the oldest record. \
+            What could not be asked is shown as ?, in JSON as null; it is never shown as 0. The rules are those of Burrow (github.com/linkedin/Burrow). \
             The first look reads the window's past from the brokers, so there is nothing to wait for. It belongs to no group and changes nothing.
 
             Examples:
               rushctl lag                               all groups, once
-              rushctl lag --group payment --partitions  one group, every partition
-              rushctl lag --watch                       again every 5 s until Ctrl-C
-              rushctl lag --check                       for scripts: exit 1 when anything is not ok
-              rushctl lag --exporter --port 9106        the same for Prometheus, until SIGTERM; the ops worker does it by itself
+              rushctl lag --group payment --partitions  one, every partition
+              rushctl lag --watch                       every 5 s, until Ctrl-C
+              rushctl lag --check                       exit 1 unless all is ok
+              rushctl lag --exporter --port 9106        for Prometheus; the ops
+                                                        worker does it by itself
 
             Exit codes: 0 shown (with --check: all is ok), 1 failed or --check found something, 64 wrong usage.
             """)
@@ -80,13 +82,9 @@ struct LagCommand: AsyncParsableCommand {
     func run() async throws {
         if exporter { return try await LagServer(configuration: try lagConfiguration(), interval: .seconds(interval), port: port).run() }
         let sampler = try LagSampler(configuration: lagConfiguration(), logger: Connections.logger)
-        var groups = await look(sampler)
+        if watch { return try await watch(sampler) }
+        let groups = await look(sampler)
         try show(groups)
-        while watch, !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(interval))
-            groups = await look(sampler)
-            try show(groups)
-        }
         await sampler.shutdown()
         if groups.allSatisfy({ $0.partitions.isEmpty }) {
             Output.progress(
@@ -94,6 +92,18 @@ struct LagCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         if check, groups.contains(where: { $0.status != .ok }) { throw ExitCode.failure }
+    }
+
+    private func watch(_ sampler: LagSampler) async throws {
+        do {
+            try await StopSignals().unlessStopped {
+                while !Task.isCancelled {
+                    try show(await look(sampler))
+                    try await Task.sleep(for: .seconds(interval))
+                }
+            }
+        } catch is StopSignals.Stopped {}
+        await sampler.shutdown()
     }
 
     private func lagConfiguration() throws -> LagConfiguration {

@@ -18,4 +18,24 @@ enum FleetStop {
             Output.progress("\(worker.worker) is started again")
         }
     }
+
+    /// Stops all workers of this installation's fleet, those too that crash and would be started again.
+    /// - Returns: what brings them back as they were, once they are gone.
+    static func stopAll() async throws -> @Sendable () async throws -> Void {
+        let control = try FleetOptions.parse([]).control()
+        let workers = try await control.status().workers
+        Output.progress("draining \(workers.map(\.worker).joined(separator: ", "))")
+        for worker in workers { try await control.drain(worker.worker) }
+        try await control.settled()
+        return {
+            for worker in workers {
+                // As by an operator, or by a run of this before that was killed.
+                if !worker.automatic, worker.target == 0 {
+                    Output.progress("\(worker.worker) was down before and stays so; rushctl fleet scale \(worker.worker) auto starts it")
+                }
+                try await control.scale(worker.worker, worker.automatic ? .automatic : .fixed(worker.target))
+            }
+            Output.progress("the fleet is started again")
+        }
+    }
 }

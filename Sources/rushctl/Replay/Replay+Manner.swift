@@ -1,7 +1,7 @@
 import ArgumentParser
 import Replays
 
-extension Replay.Manner {
+extension Manner {
     func run(_ request: ReplayRequest) async throws { try await run([request]) }
 
     /// Shows what would be done, asks once, and does one after the other.

@@ -66,19 +66,19 @@ extension Replay {
         @Argument(help: "The replay's id (rushctl replay list).")
         var id: String
 
-        @Flag(help: "Only say what would be done.")
-        var dryRun = false
-
-        @Flag(name: [.short, .long], help: "Do not ask. Needed where standard input is no terminal.")
-        var yes = false
+        @OptionGroup var manner: Manner
 
         func run() async throws {
-            let (id, dryRun, yes) = (id, dryRun, yes)
+            let (id, manner) = (id, manner)
             try await ReplayRun.withDesk { run in
                 guard let replay = try await run.desk.find(id) else { throw ReplayError(.notFound, "forget", "there is no replay \(id)") }
-                print("\(replay.status.rawValue) replay of \(replay.request.topic) into \(replay.kind) \(replay.target)")
-                if dryRun { return }
-                try Consent.ask("Forget it, with the tables that it made or put aside?", yes: yes)
+                if manner.json {
+                    try Output.json(replay)
+                } else {
+                    print("\(replay.status.rawValue) replay of \(replay.request.topic) into \(replay.kind) \(replay.target)")
+                }
+                if manner.dryRun { return }
+                try Consent.ask("Forget it, with the tables that it made or put aside?", yes: manner.yes)
                 try await run.desk.forget(id, actor: run.actor)
             }
         }

@@ -96,17 +96,20 @@ extension Replay {
             abstract: "Makes the tables of projections anew from their topics.",
             discussion: """
                 bookings    bookings, and the counts of seat_zones: booking.events
-                payments    payments: payment.events
+                payments    payments, and sagas that are missing: payment.events
+                refunds     refunds, vouchers, event_cancellations: refund.events
                 operations  operations: operation.events
+                analytics   events_raw, analytics_daily, analytics_realtime: all \
+                topics of events but audit.events
 
-                analytics and audit do not exist in this installation yet.
+                The audit's rows are chained and only ever added to, so they are not \
+                made anew.
 
                 The new tables are built beside those in use while everything goes on. \
                 For the last stretch, whoever writes the old ones waits; rows and a \
                 hash of both are printed, and the new ones take their place with all \
-                indexes, constraints, foreign keys and grants. Payments and operations \
-                that no event tells of yet are taken over. Sagas that are missing \
-                follow from their payments.
+                indexes, constraints, foreign keys and grants. Payments, refunds and \
+                operations that no event tells of yet are taken over.
 
                 Rows that would vanish or change need --accept-differences. Without it \
                 nothing is exchanged, and `resume` goes on with what was built. The old \
@@ -114,7 +117,7 @@ extension Replay {
                 rebuild of the same projection.
                 """)
 
-        @Argument(help: "bookings, payments, operations; several may be named.")
+        @Argument(help: "Projections by name; several may be named.")
         var projections: [String] = []
 
         @Flag(help: "All of them.")

@@ -10,7 +10,7 @@ import Topics
 
 /// A whole local installation: services, schema, topics, catalogue, ingress and workers.
 struct Installation {
-    static let workers = ["inventory-sync", "expiry", "payment", "ops"]
+    static let workers = ["inventory-sync", "expiry", "payment", "ops", "queue-release", "notification", "analytics", "audit"]
 
     let stack: LocalStack
     let settings: Settings
@@ -20,15 +20,16 @@ struct Installation {
     /// - Parameters:
     ///   - fleet: how many copies of which workers; without it there is one of each, and nobody restarts it.
     ///   - say: told each step in a few words.
-    init(_ configuration: LocalStackConfiguration, fleet plan: FleetPlan? = nil, say: @escaping @Sendable (String) -> Void) throws {
+    init(_ configuration: LocalStackConfiguration, fleet file: FleetFile? = nil, say: @escaping @Sendable (String) -> Void) throws {
         var configuration = configuration
-        if let plan { configuration.stopLimit = plan.drain }
+        if let file { configuration.stopLimit = try file.plan().drain }
         stack = try LocalStack(configuration)
         let stack = stack
-        fleet = try plan.map { try FleetHost(plan: $0, stack: stack) }
+        fleet = try file.map { try FleetHost(file: $0, stack: stack) }
         settings = Settings([
             "DATABASE_URL": stack.endpoints.databaseURL, "REDIS_URL": stack.endpoints.redisURL,
             "KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafkaBootstrapServers, "JWT_SECRET": stack.endpoints.jwtSecret,
+            "PII_KEY": stack.endpoints.piiKey, "AUDIT_KEY": stack.endpoints.auditKey,
             "PAYMENT_GATEWAY_URL": stack.endpoints.paymentGatewayURL, "PAYMENT_GATEWAY_KEY": stack.endpoints.paymentGatewayKey,
         ])
         self.say = say
@@ -91,20 +92,31 @@ struct Installation {
     /// - Returns: what the catalogue's ids are.
     func prepare(_ catalogue: SeedFile) async throws -> Seeder.Report {
         try stack.writeOperatorEnvironment()
-        say("starting Redis, PostgreSQL, the broker and the payment simulator")
+        say("starting Redis, PostgreSQL, the broker, the payment simulator and the mail catcher")
         try await stack.startServices()
         let made = try await Connections.database(settings) { try await Migrator(database: $0).up() }
         say(made.isEmpty ? "schema up to date" : "schema: \(made.map(\.title).joined(separator: ", "))")
         let changes = try await TopicsCommand.apply(bootstrapServers: stack.endpoints.kafkaBootstrapServers)
         say(changes.isEmpty ? "topics up to date" : "topics: \(changes.count) changes")
         try await Rebuild.ensureTrusted(settings)
+        let keys = try Connections.personalDataKeys(settings)
         let report = try await Connections.database(settings) { database in
             try await Connections.redis(settings) { redis in
-                try await Seeder(database: database, engine: BookingEngine(redis: redis)).load(catalogue)
+                try await Seeder(database: database, engine: BookingEngine(redis: redis), keys: keys).load(catalogue)
             }
         }
         say("catalogue: \(report.events.count) events")
         return report
+    }
+
+    /// A development token of a person who can be written to; made when nobody has the address.
+    func token(email: String) async throws -> String {
+        let keys = try Connections.personalDataKeys(settings)
+        let user = try await Connections.database(settings) { database in
+            guard let keys else { throw SeedError("PII_KEY must be set") }
+            return try await People(database: database, keys: keys).ensure(.init(email: email))
+        }
+        return try await Connections.tokens(settings).sign(Token.token(user: user, role: .user, age: 30, lifetime: .seconds(86_400)))
     }
 
     /// A development token of a new user.

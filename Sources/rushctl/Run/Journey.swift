@@ -13,6 +13,12 @@ final class Journey {
         /// What stands on the e-ticket of the first booking.
         var ticketReference: String?
         var refundedPaymentID: String?
+        /// Subjects of the main buyer's mails; nil where they went to a mail server that was here before.
+        var mails: [String]?
+        /// The figures of the event, by name.
+        var figures: [String: Int]?
+        /// What the audit says of the first booking, oldest first.
+        var auditTrail: [String]?
         var steps: [Step]
         var error: String?
     }
@@ -43,7 +49,7 @@ final class Journey {
         }
         defer { watch.cancel() }
         let probe = try installation.stack.probe()
-        let buyer = JourneyBuyer(probe: probe.bearer(try await installation.token()))
+        let buyer = JourneyBuyer(probe: probe.bearer(try await installation.token(email: "alice@example.com")))
         guard let zone = catalogue.events.first?.shows.first?.zones.first(where: { $0.seatIds.isEmpty }) else {
             throw Failure(description: "no zone")
         }
@@ -55,7 +61,11 @@ final class Journey {
             try await buyer.awaitStatus(of: booking, "expired")
         }
         let admin = JourneyBuyer(probe: probe.bearer(try await installation.token(role: .admin)))
+        try await step("be let in with the e-ticket, once") {
+            try await admin.letIn(try await buyer.ticketCode(of: report.bookingID))
+        }
         try await refund(JourneyBuyer(probe: probe.bearer(try await installation.token())), place, decidedBy: admin)
+        try await seeReports(buyer, place, admin: admin)
         let check = try await step("check the inventory") { try await InventoryCheck.run(settings: installation.settings, wait: .seconds(30)) }
         if !check.ok || !check.atRest {
             check.print()
@@ -95,6 +105,28 @@ final class Journey {
         }
         try await step("approve as the organiser") { try await admin.awaitSuccess(of: try await admin.operate("refunds/\(refund)/approve")) }
         try await step("see it refunded") { try await buyer.awaitStatus(of: booking, "refunded") }
+    }
+
+    /// What the workers made of the journey: mails, figures, the audit trail.
+    private func seeReports(_ buyer: JourneyBuyer, _ place: JourneyBuyer.Place, admin: JourneyBuyer) async throws {
+        try await step("see the mails sent") {
+            try await buyer.awaitMails(["reserved": 3, "confirmed": 1, "receipt": 1, "expired": 1])
+        }
+        if let folder = installation.stack.mailFolder {
+            report.mails = try await step("read the mails") { try CaughtMail.all(in: folder, to: "alice@example.com").map(\.subject) }
+            for subject in report.mails ?? [] { print("  \(subject)") }
+            guard let mails = report.mails, mails.count >= 6 else { throw Failure(description: "\(report.mails?.count ?? 0) mails instead of 6") }
+        }
+        report.figures = try await step("read the figures of the event") {
+            try await admin.awaitFigures(
+                of: place.event,
+                ["reservations": 4, "conversions": 2, "tickets_sold": 3, "cancellations": 1, "expiries": 1, "refunds": 1])
+        }
+        report.auditTrail = try await step("read the audit trail of the booking") {
+            try await admin.awaitTrail(of: report.bookingID, ["booking.created", "booking.confirmed", "ticket.use"])
+        }
+        print("  figures: \((report.figures ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
+        print("  audit: \((report.auditTrail ?? []).joined(separator: ", "))")
     }
 
     private func step<T>(_ name: String, _ body: () async throws -> T) async throws -> T {

@@ -85,6 +85,62 @@ struct JourneyBuyer {
         return reference
     }
 
+    /// The code of the booking's first e-ticket.
+    func ticketCode(of booking: String) async throws -> String {
+        let answer = try await probe.get("/api/v1/bookings/\(booking)/ticket")
+        guard let code = answer.json["data"]["tickets"][0]["code"].string else { throw Self.unexpected(answer) }
+        return code
+    }
+
+    /// Stands at the door: the code lets one in, and not a second time.
+    func letIn(_ code: String) async throws {
+        let first = try await probe.post("/api/v1/tickets/verify", json: #"{"code":"\#(code)"}"#)
+        guard first.status == 200 else { throw Self.unexpected(first) }
+        let second = try await probe.post("/api/v1/tickets/verify", json: #"{"code":"\#(code)"}"#)
+        guard second.status == 409 else { throw Self.unexpected(second) }
+    }
+
+    /// Waits until so many mails of each kind are sent.
+    func awaitMails(_ wanted: [String: Int]) async throws {
+        try await awaitData("/api/v1/notifications?per_page=100", "the mails are not sent") { data in
+            let sent = (data.array ?? []).filter { $0["channel"].string == "email" && $0["status"].string == "sent" }
+            return wanted.allSatisfy { kind, count in sent.count { $0["type"].string == kind } == count }
+        }
+    }
+
+    /// Waits until the event's figures are these.
+    func awaitFigures(of event: String, _ wanted: [String: Int]) async throws -> [String: Int] {
+        let data = try await awaitData("/api/v1/analytics/events/\(event)/realtime", "the figures are not those of the journey") { data in
+            wanted.allSatisfy { data["totals"][$0.key].int == $0.value }
+        }
+        return wanted.reduce(into: [:]) { $0[$1.key] = data["totals"][$1.key].int }
+    }
+
+    /// Waits until the audit has these actions of the booking.
+    /// - Returns: all it has, oldest first.
+    func awaitTrail(of booking: String, _ wanted: [String]) async throws -> [String] {
+        func actions(_ data: JSONValue) -> [String] { (data.array ?? []).reversed().compactMap { $0["action"].string } }
+        let data = try await awaitData("/api/v1/admin/audit-logs?entity=booking&entity_id=\(booking)&per_page=100", "the audit is not whole") {
+            Set(wanted).isSubset(of: actions($0))
+        }
+        return actions(data)
+    }
+
+    /// Asks until the answer's data is as wanted.
+    @discardableResult
+    private func awaitData(_ path: String, _ otherwise: String, until isDone: (JSONValue) -> Bool) async throws -> JSONValue {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let answer = try await probe.get(path)
+            if answer.status == 200, isDone(answer.json["data"]) { return answer.json["data"] }
+            // These routes have a limit of 100 requests a minute.
+            guard answer.status == 200, ContinuousClock.now < deadline else {
+                throw Journey.Failure(description: "\(otherwise): \(answer.status) \(answer.text)")
+            }
+            try await Task.sleep(for: .milliseconds(1000))
+        }
+    }
+
     /// The only refund of this buyer.
     func refund() async throws -> String {
         let answer = try await probe.get("/api/v1/refunds")

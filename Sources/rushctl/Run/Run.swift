@@ -8,11 +8,11 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs a whole installation on this machine until Ctrl-C.",
         discussion: """
-            Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL or
-            PAYMENT_GATEWAY_URL name them.
-            The workers run as a fleet, as ops/fleet.yaml says: as many copies as their lag asks for, and one that crashes is started again
-            (`rushctl fleet --help`). A laptop has few cores, so the fewest copies are 1 here; --min-copies 2 is what production has.
-            With --once it brings everything up on free ports in a folder of its own, takes bookings through their life over HTTP (paid and
+            Services that exist already are used instead of started when KAFKA_BOOTSTRAP_SERVERS, REDIS_URL, DATABASE_URL or \
+            PAYMENT_GATEWAY_URL name them. \
+            The workers run as a fleet, as ops/fleet.yaml says: as many copies as their lag asks for, and one that crashes is started again \
+            (`rushctl fleet --help`). A laptop has few cores, so the fewest copies are 1 here; --min-copies 2 is what production has. \
+            With --once it brings everything up on free ports in a folder of its own, takes bookings through their life over HTTP (paid and \
             confirmed, cancelled, expired, refunded), checks the inventory, takes everything down and exits with 0 or 1.
             """)
 
@@ -75,7 +75,7 @@ struct Run: AsyncParsableCommand {
         ports.firstMetrics = metricsPort
         let configuration = configuration(directory ?? "\(ProcessInfo.processInfo.environment["RUSH_HOME"] ?? ".")/.run", ports)
         if fresh { try LocalStack.erase(directory: configuration.directory) }
-        let installation = try Installation(configuration, fleet: try FleetHost.plan(fleet).withMinimum(minCopies)) { Output.progress("  \($0)") }
+        let installation = try Installation(configuration, fleet: FleetHost.file(fleet, minimum: minCopies)) { Output.progress("  \($0)") }
         let end = StopSignals()
         do {
             let report = try await end.unlessStopped { try await installation.start(.demo) }
@@ -96,7 +96,8 @@ struct Run: AsyncParsableCommand {
         guard let event = report.events.first, let show = event.shows.first, let zone = show.zones.first(where: { $0.seatIds.isEmpty }) else {
             return
         }
-        let token = try await installation.token()
+        let token = try await installation.token(email: "alice@example.com")
+        let mails = installation.stack.mailFolder.map { "Mails are in \($0) (*.eml; the token is alice@example.com's)." } ?? "Mails go to SMTP_URL."
         let body = #"{"event_id":"\#(event.eventID)","show_id":"\#(show.showID)","zone_id":"\#(zone.zoneID)","quantity":2}"#
         print(
             """
@@ -110,7 +111,9 @@ struct Run: AsyncParsableCommand {
               curl -s -X POST \(url)/api/v1/payments -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $RANDOM$RANDOM" -H 'Content-Type: application/json' -d "{\\"booking_id\\":\\"$BOOKING\\",\\"method\\":\\"card\\",\\"payment_token\\":\\"pm_card_visa\\"}"
               curl -s \(url)/api/v1/bookings -H "Authorization: Bearer $TOKEN"
 
-            `ops/rushctl fleet status` shows the workers. Logs are in \(installation.stack.configuration.directory)/logs. Ctrl-C stops everything.
+            `ops/rushctl fleet status` shows the workers. Logs are in \(installation.stack.configuration.directory)/logs.
+            \(mails)
+            Ctrl-C stops everything.
             """)
         fflush(nil)
     }
@@ -119,7 +122,7 @@ struct Run: AsyncParsableCommand {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-\(ProcessInfo.processInfo.processIdentifier)").path
         var configuration = configuration(folder, .free)
         configuration.holdSeconds = 4
-        let installation = try Installation(configuration, fleet: try FleetHost.plan(fleet).withMinimum(minCopies)) { Output.progress("  \($0)") }
+        let installation = try Installation(configuration, fleet: FleetHost.file(fleet, minimum: minCopies)) { Output.progress("  \($0)") }
         let end = StopSignals()
         let journey = Journey(installation: installation)
         do {

@@ -3,6 +3,10 @@ extension SeedFile {
     static let demo = SeedFile(
         tenant: .init(slug: "riverside", name: "Riverside Live"), category: .init(slug: "music", name: "Music"),
         venue: .init(name: "Riverside Hall", city: "Bangkok", country: "TH", timeZone: "Asia/Bangkok"),
+        people: [
+            .init(email: "alice@example.com", name: "Alice Example", locale: "en"),
+            .init(email: "somchai@example.com", name: "สมชาย ใจดี", locale: "th"),
+        ],
         events: [
             .init(
                 slug: "midnight-rush", title: "Midnight Rush", description: "One night, two shows, five thousand places.", maxTicketsPerUser: 4,

@@ -7,6 +7,8 @@ struct SeedFile: Codable, Sendable {
     var tenant: Named
     var category: Named?
     var venue: Venue?
+    /// People who can be written to.
+    var people: [Person]?
     var events: [Event]
 
     struct Named: Codable, Sendable {
@@ -21,6 +23,17 @@ struct SeedFile: Codable, Sendable {
         var country: String
         /// IANA name.
         var timeZone: String
+    }
+
+    struct Person: Codable, Sendable {
+        var email: String
+        var name: String?
+        /// `en` or `th`; English when absent.
+        var locale: String?
+        /// E.164.
+        var phone: String?
+        /// The URL that takes push messages.
+        var pushEndpoint: String?
     }
 
     struct Event: Codable, Sendable {
@@ -78,6 +91,10 @@ struct SeedFile: Codable, Sendable {
     }
 
     func check() throws {
+        for person in people ?? [] {
+            guard person.email.contains("@") else { throw SeedError("people: email must be an address") }
+            guard ["en", "th", nil].contains(person.locale) else { throw SeedError("people: locale must be en or th") }
+        }
         for event in events {
             let limit = event.maxTicketsPerUser ?? 4
             if !(1...100).contains(limit) { throw SeedError("\(event.slug): max_tickets_per_user must be from 1 to 100") }

@@ -1,5 +1,6 @@
 import BookingEngine
 import Domain
+import PersonalData
 import PostgresClient
 import RedisClient
 
@@ -28,6 +29,8 @@ struct Seeder: Sendable {
 
     let database: PostgresClient
     let engine: BookingEngine
+    /// What people are sealed with; only needed for a file that has some.
+    var keys: PersonalDataKeys?
 
     /// Loads everything; what is there already keeps its times and its stock.
     func load(_ file: SeedFile) async throws -> Report {
@@ -50,6 +53,10 @@ struct Seeder: Sendable {
                     ])
             }
             for event in file.events { try Self.insert(event, file, tenant, connection) }
+        }
+        if let people = file.people, !people.isEmpty {
+            guard let keys else { throw SeedError("PII_KEY must be set: the file has people") }
+            for person in people { _ = try await People(database: database, keys: keys).ensure(person) }
         }
         var report = Report(events: [])
         for event in file.events { report.events.append(try await loadStock(event, tenant)) }

@@ -8,7 +8,7 @@ struct Tour: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Takes the guided tour of ops/RUNBOOK.md, unattended.",
         discussion: """
-            Brings up an installation on free ports in a folder of its own and types every block of the runbook's tour into one shell, as a new operator
+            Brings up an installation on free ports in a folder of its own and types every block of the runbook's tour into one shell, as a new operator \
             would; a command that fails ends it. Prints each step with its time; exit 1 when one failed, and then the folder with the logs is kept.
             """)
 
@@ -42,7 +42,7 @@ struct Tour: AsyncParsableCommand {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booking-rush-tour-\(ProcessInfo.processInfo.processIdentifier)")
             .path
         let installation = try Installation(
-            LocalStackConfiguration(directory: folder, binaries: Installation.binaries), fleet: try FleetHost.plan(nil).withMinimum(1)
+            LocalStackConfiguration(directory: folder, binaries: Installation.binaries), fleet: FleetHost.file(nil, minimum: 1)
         ) { Output.progress("  \($0)") }
         let end = StopSignals()
         var report = Report()

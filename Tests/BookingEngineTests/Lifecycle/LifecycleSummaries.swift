@@ -79,6 +79,7 @@ extension AcceptOutcome: Summarized {
         case .notYours: "not_yours"
         case .wrongState(let status): "wrong_state \(status)"
         case .paymentOpen: "payment_open"
+        case .ticketUsed: "ticket_used"
         case .outboxFull: "outbox_full"
         }
     }

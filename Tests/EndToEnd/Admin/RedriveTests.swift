@@ -119,6 +119,35 @@ extension EndToEnd {
             #expect(try await audit(of: accepted.operation).compactMap { $0.value["outcome"].string }.sorted() == ["accepted", "succeeded"])
         }
 
+        @Test func aToolThatIsKilledAndRunAgainRedrivesEachMessageOnce() async throws {
+            let admin = try await installation.operatorClient()
+            let (count, key) = (300, "tool-\(UUID().uuidString)")
+            try await installation.produce(
+                "booking.commands", key: key, type: "booking.cancel.v1", values: (0..<count).map { #"{"poison":\#($0)}"# })
+            let letters = try await deadLetters(count, "group=expiry&status=open&key=\(key)", admin)
+            func redriven() async throws -> [String] {
+                try await TopicReader.records("expiry.redrive", key: key, installation).compactMap { $0.headers["redrive_of"] }
+            }
+            // What fails again is a dead letter of its own, of a later time.
+            let now = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            let command = [
+                "dlq", "redrive", "--group", "expiry", "--key", key, "--until", now, "--rate", "30", "--yes", "--json", "--resume",
+                UUID().uuidString,
+            ]
+            for share in [50, 150] {
+                // A tool whose test gives it up is killed: SIGKILL.
+                let tool = Task { [installation] in try await installation.run(command) }
+                try await waitUntil("\(share) are redriven", limit: .seconds(60)) { try await redriven().count >= share }
+                tool.cancel()
+                _ = await tool.result
+                #expect(try await redriven().count < count)
+            }
+            let done = try await installation.run(command)
+            #expect(done.status == 0, "\(done.errors)")
+            let places = try await redriven()
+            #expect(places.count == count && Set(places) == Set(letters.compactMap { $0["place"].string }))
+        }
+
         @Test func deadLettersAreExportedDiscardedAndImported() async throws {
             let admin = try await installation.operatorClient()
             let key = "put-aside-\(UUID().uuidString)"

@@ -120,4 +120,29 @@ import Testing
             }
         }
     }
+
+    @Test func itsFileIsReadAgainWhenItIsChangedAndOneThatIsWrongIsNot() async throws {
+        try await Installation.with(workers: Self.others) { installation in
+            try await RunningFleet.with(installation, file: Self.file) { fleet in
+                try fleet.write(Self.file.replacing("copies: {min: 2, max: 5}", with: "copies: {min: 3, max: 5}"))
+                try await waitUntil("the third copy runs") { try await fleet.worker("payment")["running"].int == 3 }
+                // What cannot be used is said, and the fleet goes on as before.
+                try fleet.write(Self.file.replacing("copies: {min: 2, max: 5}", with: "copies: {min: 9, max: 5}"))
+                try await waitUntil("the fault is shown") { try await fleet.status()["fault"].string?.contains("fleet.yaml") == true }
+                #expect(try await fleet.worker("payment")["min"].int == 3 && fleet.log().contains { $0["event"].string == "refused" })
+                // SIGHUP reads it again, too.
+                try fleet.hangUp()
+                try await waitUntil("it was read again") { try fleet.log().count { $0["event"].string == "refused" } == 2 }
+                try fleet.write(Self.file + "\n  ops: {topics: [ops.commands], lag: {messages: 500}, copies: {min: 1, max: 1}}\n")
+                try await waitUntil("a worker that is new runs") { try await fleet.worker("ops")["running"].int == 1 }
+                #expect(try await fleet.worker("payment")["min"].int == 2)
+                #expect(try await fleet.status()["fault"].string == nil)
+                try fleet.write(Self.file)
+                try await waitUntil("it is gone") {
+                    try await fleet.status()["workers"].array?.map { $0["worker"].string } == ["inventory-sync", "payment"]
+                }
+                #expect(!(try fleet.log().contains { $0["event"].string == "crashed" || $0["event"].string == "killed" }))
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ import TestSupport
 struct RunningFleet {
     let installation: Installation
     let folder: String
+    private let path: String
     private let process: Task<ExitStatus, any Error>
 
     /// Starts it, runs `body`, and ends it.
@@ -21,7 +22,7 @@ struct RunningFleet {
                 program, ["fleet", "up", "--file", path, "--directory", "\(base)/fleet"], environment: environment, log: "fleet-up",
                 limit: .seconds(300))
         }
-        let fleet = RunningFleet(installation: installation, folder: "\(base)/fleet", process: process)
+        let fleet = RunningFleet(installation: installation, folder: "\(base)/fleet", path: path, process: process)
         do {
             try await waitUntil("the fleet is up", limit: .seconds(60)) { try await fleet.command("status").status == 0 }
             try await body(fleet)
@@ -33,11 +34,7 @@ struct RunningFleet {
     }
 
     private func end() async {
-        if let file = FileManager.default.contents(atPath: "\(folder)/fleet.json"),
-            let pid = (try? JSONDecoder().decode(JSONValue.self, from: file))?["pid"].int
-        {
-            kill(pid_t(pid), SIGTERM)
-        }
+        if let pid = try? pid() { kill(pid, SIGTERM) }
         _ = await process.result
     }
 
@@ -49,15 +46,38 @@ struct RunningFleet {
         try await installation.run(["fleet"] + arguments + ["--directory", folder, "--json"])
     }
 
-    /// What `rushctl fleet status --json` says of a worker.
-    func worker(_ name: String) async throws -> JSONValue {
+    /// Runs `rushctl` as an operator of this installation, who has no need to name its folder.
+    func rushctl(_ arguments: [String], limit: Duration = .seconds(120)) async throws -> Command.Output {
+        let environment = try Installation.toolEnvironment(installation.stack).merging(["INSTALLATION": folder]) { $1 }
+        return try await Command.run("\(try Binaries.folder())/rushctl", arguments, environment: environment, limit: limit)
+    }
+
+    func rushctl(_ arguments: String...) async throws -> Command.Output { try await rushctl(arguments) }
+
+    /// What `rushctl fleet status --json` says.
+    func status() async throws -> JSONValue {
+        // Its exit code says whether all is well, which it need not be.
         let output = try await command("status")
-        guard
-            let worker = try JSONDecoder().decode(JSONValue.self, from: Data(output.text.utf8))["workers"].array?.first(where: {
-                $0["worker"].string == name
-            })
-        else { throw TestFailure("fleet status: \(output.status) \(output.errors) \(output.text)") }
-        return worker
+        guard let status = try? JSONDecoder().decode(JSONValue.self, from: Data(output.text.utf8)) else {
+            throw TestFailure("fleet status: \(output.status) \(output.errors)")
+        }
+        return status
+    }
+
+    /// What it says of a worker; null where it does not have one of that name.
+    func worker(_ name: String) async throws -> JSONValue { try await status()["workers"].array?.first { $0["worker"].string == name } ?? .null }
+
+    /// Changes its file.
+    func write(_ file: String) throws { try file.write(toFile: path, atomically: true, encoding: .utf8) }
+
+    /// Sends it SIGHUP.
+    func hangUp() throws { kill(try pid(), SIGHUP) }
+
+    private func pid() throws -> pid_t {
+        guard let file = FileManager.default.contents(atPath: "\(folder)/fleet.json"),
+            let pid = try JSONDecoder().decode(JSONValue.self, from: file)["pid"].int
+        else { throw TestFailure("no fleet runs in \(folder)") }
+        return pid_t(pid)
     }
 
     /// The fleet's log.

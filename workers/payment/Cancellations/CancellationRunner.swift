@@ -40,7 +40,7 @@ struct CancellationRunner: Sendable {
         guard cancellation.operation == command.operation else {
             return try await refuse(command, .invalidState, "The event is being cancelled already.", message, trace)
         }
-        if cancellation.isDone { return try await tell(cancellation, trace) }
+        if cancellation.isDone { return try await tell(cancellation.event, trace) }
         try checkpoint("after the event was marked")
         let zones = try await close(command.event)
         try checkpoint("after the sale was closed")
@@ -73,12 +73,12 @@ struct CancellationRunner: Sendable {
                 ending: Ending(
                     message: message, tenant: cancellation.tenant, operation: operation,
                     derived: [.operation(operation, tenant: cancellation.tenant, trace: trace)]))
-            return try await tell(cancellation, trace)
+            return try await tell(cancellation.event, trace, ended: operation)
         }
         try await store.progress(
             cancellation, last: isAtEnd ? nil : last, released: found.released, refunds: found.commands.count, wakesNow: !isAtEnd,
             ending: Ending(message: message, tenant: cancellation.tenant, operation: nil, derived: found.commands))
-        return found.commands
+        return try await found.commands + tell(cancellation.event, trace)
     }
 
     /// Ends holds and collects what is to be refunded, by what Redis says of the bookings.
@@ -145,8 +145,13 @@ struct CancellationRunner: Sendable {
         return counts.allSatisfy { $0.held == 0 } && counts.reduce(0) { $0 + $1.sold } == refused
     }
 
-    private func tell(_ cancellation: Cancellation, _ trace: String) async throws -> [Derived] {
-        let derived: [Derived] = [.operation(cancellation.finishedOperation, tenant: cancellation.tenant, trace: trace)]
+    /// How the cancellation stands, and once it is done the end of its operation.
+    private func tell(_ event: EventID, _ trace: String, ended operation: Operation? = nil) async throws -> [Derived] {
+        guard let cancellation = try await store.cancellation(event) else { return [] }
+        var derived: [Derived] = [.cancelledEvent(cancellation.state, trace: trace)]
+        if cancellation.isDone {
+            derived.append(.operation(operation ?? cancellation.finishedOperation, tenant: cancellation.tenant, trace: trace))
+        }
         try await engine.show(derived)
         return derived
     }

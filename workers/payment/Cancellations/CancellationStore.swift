@@ -31,6 +31,11 @@ struct CancellationStore: Sendable {
         }
     }
 
+    /// How an event's cancellation stands; nil where none has begun.
+    func cancellation(_ event: EventID) async throws -> Cancellation? {
+        try await database.query(Self.select, [.text(event.description)]).first.map { try Cancellation($0) }
+    }
+
     /// Whether an event's cancellation has begun.
     func exists(_ event: EventID) async throws -> Bool {
         try await !database.query("SELECT 1 AS one FROM event_cancellations WHERE event_id = $1", [.text(event.description)]).isEmpty
@@ -110,7 +115,7 @@ struct CancellationStore: Sendable {
     }
 
     private static let select = """
-        SELECT c.*, (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.cause = 'event_cancelled' AND r.status = 'failed') AS refused
+        SELECT c.*, (extract(epoch FROM c.updated_at) * 1000)::bigint AS updated_ms, (SELECT count(*) FROM refunds r WHERE r.event_id = c.event_id AND r.cause = 'event_cancelled' AND r.status = 'failed') AS refused
         FROM event_cancellations c WHERE event_id = $1
         """
 

@@ -29,7 +29,13 @@ extension RefundRunner {
             return try await refuse(command, Refusal(code: .invalidState, message: "There is a refund of this payment already."), message, trace)
         }
         try checkpoint("after the refund was begun")
-        return try await advance(refund, for: message, trace: trace)
+        return try await overruled(by: refund, trace) + (try await advance(refund, for: message, trace: trace))
+    }
+
+    /// What a refund that nobody is asked about made superfluous.
+    private func overruled(by refund: Refund, _ trace: String) async throws -> [Derived] {
+        guard !refund.cause.needsDecision else { return [] }
+        return try await store.overruled(of: refund.payment).map { .refundState($0, trace: trace) }
     }
 
     /// A decision about a refund that waits for it.
@@ -42,13 +48,12 @@ extension RefundRunner {
             let refusal = Refusal(code: .invalidState, message: "The refund is \(refund.status.rawValue) already.")
             return try await refuse(decision, refusal, message, trace)
         }
-        var next = refund
-        next.status = decision.isApproved ? .processing : .rejected
-        next.version += 1
+        var next = refund.stepped(to: decision.isApproved ? .processing : .rejected, at: now())
         next.operation = decision.operation
+        next.decidedBy = decision.user
         guard let saga = try await payments.read(refund.payment, for: message)?.saga else { return [] }
         let ending = decision.isApproved ? nil : Ending(next, saga.payment, message: message, trace: trace)
-        guard try await store.write(next, decidedBy: decision.user, ending: ending) else {
+        guard try await store.write(next, ending: ending) else {
             throw Failure(.retry, label: "overtaken", message: "the refund was decided meanwhile")
         }
         try checkpoint("after the decision")
@@ -68,7 +73,7 @@ extension RefundRunner {
 
     /// Goes on with a refund that an earlier delivery of its request began, and says again what became of the request.
     private func goOn(_ refund: Refund, _ command: RefundCommand, _ message: String, _ trace: String) async throws -> [Derived] {
-        var derived = try await advance(refund, for: message, trace: trace)
+        var derived = try await overruled(by: refund, trace) + (try await advance(refund, for: message, trace: trace))
         if let id = command.operation, id != refund.operation, let operation = try await store.operation(id) {
             try await engine.finish([operation])
             derived.append(.operation(operation, tenant: refund.tenant, trace: trace))
@@ -118,10 +123,14 @@ extension RefundRunner {
         guard let standing else {
             throw Failure(.retry, label: "state_missing", message: "the booking is neither in Redis nor in PostgreSQL")
         }
-        guard standing.status == .confirmed else {
+        // The recovery that found its seats taken has ended the booking; the money is what is left of it.
+        guard standing.status == (command.cause == .seatsTaken ? .refunded : .confirmed) else {
             throw Refusal(code: .invalidState, message: "The booking is \(standing.status.rawValue).")
         }
-        if command.cause == .eventCancelled { return Refund(command, of: payment, percent: 100) }
+        if command.cause == .seatsTaken { return Refund(command, of: payment, percent: 100, now: now()) }
+        if command.cause == .eventCancelled {
+            return Refund(command, of: payment, percent: 100, compensation: try await store.compensation(of: payment.tenant), now: now())
+        }
         guard let starts = try await store.showStarts(standing.show) else {
             throw Failure(.retry, label: "show_missing", message: "the booking's show is not in PostgreSQL")
         }
@@ -129,7 +138,7 @@ extension RefundRunner {
         guard percent > 0 else {
             throw Refusal(code: .invalidState, message: "Less than 3 days before the show nothing is given back.")
         }
-        return Refund(command, of: payment, percent: percent)
+        return Refund(command, of: payment, percent: percent, now: now())
     }
 }
 

@@ -26,7 +26,7 @@ struct RefundRunner: Sendable {
         guard let reading = try await payments.read(refund.payment, for: message) else { return [] }
         let payment = reading.saga.payment
         guard refund.status == .processing else { return try await tell(refund, payment, trace) }
-        var gatewayID: String?
+        var done = refund.stepped(to: .succeeded, at: now())
         if refund.amountMinor > 0 {
             guard let intent = reading.saga.intent else {
                 throw Failure(.deadLetter, label: "no_intent", message: "money is to be given back that was never captured")
@@ -34,8 +34,8 @@ struct RefundRunner: Sendable {
             switch try await MoneyBack(gateway: gateway).give(
                 refund.amountMinor, of: intent, key: refund.id.description, payment: refund.payment, booking: refund.booking)
             {
-            case .given(let id): gatewayID = id
-            case .underWay: return []
+            case .given(let id): done.gatewayID = id
+            case .underWay: return [.refundState(refund, trace: trace)]
             case .refused(let attempts): return try await refused(refund, payment, attempts, message, trace)
             }
         }
@@ -45,12 +45,9 @@ struct RefundRunner: Sendable {
         let total = payment.refundedMinor + refund.amountMinor
         let paid = payment.stepped(
             to: total >= payment.amountMinor ? .refunded : .partiallyRefunded, errorCode: payment.errorCode, errorMessage: payment.errorMessage,
-            refundedMinor: total, at: now())
-        var done = refund
-        done.status = .succeeded
-        done.version += 1
+            refundedMinor: total, at: done.updatedAt)
         let ending = Ending(done, paid, message: message, trace: trace)
-        guard try await store.write(done, payment: paid, gatewayID: gatewayID, ending: ending) else {
+        guard try await store.write(done, payment: paid, ending: ending) else {
             throw Failure(.retry, label: "overtaken", message: "another copy is working at this refund")
         }
         try checkpoint("after the refund's transaction")
@@ -82,12 +79,11 @@ struct RefundRunner: Sendable {
         metrics.refusedRefunds.increment()
         logger.error("the gateway refused a refund", metadata: log(refund, error: "attempt \(attempts)"))
         // The clock asks again; after the last time a person has to.
-        guard attempts >= MoneyBack.maxAttempts else { return [] }
-        var failed = refund
-        failed.status = .failed
-        failed.version += 1
+        guard attempts >= MoneyBack.maxAttempts else { return [.refundState(refund, trace: trace)] }
+        var failed = refund.stepped(to: .failed, at: now())
+        failed.errorCode = "gateway_refused"
         let ending = Ending(failed, payment, message: message, trace: trace)
-        guard try await store.write(failed, errorCode: "gateway_refused", ending: ending) else {
+        guard try await store.write(failed, ending: ending) else {
             throw Failure(.retry, label: "overtaken", message: "another copy is working at this refund")
         }
         return try await tell(failed, payment, trace)
@@ -130,7 +126,8 @@ extension Refund {
 
     /// What its state has to tell; told again it is the same.
     func words(_ payment: Payment, trace: String) -> [Derived] {
-        var words: [Derived] = status == .succeeded ? [.payment(payment, trace: trace)] : []
+        var words: [Derived] = [.refundState(self, trace: trace)]
+        if status == .succeeded { words.append(.payment(payment, trace: trace)) }
         if let operation = finishedOperation { words.append(.operation(operation, tenant: tenant, trace: trace)) }
         return words
     }

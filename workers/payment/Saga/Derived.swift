@@ -11,6 +11,10 @@ enum Derived: Equatable, Sendable {
     case operation(Operation, tenant: TenantID, trace: String)
     /// A refund to be made for a cancelled event.
     case refund(RefundCommand, trace: String)
+    /// A refund's state.
+    case refundState(Refund, trace: String)
+    /// How far a cancelled event is given back.
+    case cancelledEvent(CancelledEvent, trace: String)
 
     /// The record; its id follows from what it tells, so that a second copy is recognised.
     var record: KafkaRecord? {
@@ -27,6 +31,13 @@ enum Derived: Equatable, Sendable {
             return Self.record(
                 .paymentRefund, id: "\(command.refund)/\(command.cause.rawValue)", key: command.booking.description, time: command.requestedAt, trace,
                 command.json)
+        case .refundState(let refund, let trace):
+            return Self.record(
+                .refundUpdated, id: "\(refund.id)/\(refund.version)", key: refund.booking.description, time: refund.updatedAt, trace, refund.json)
+        case .cancelledEvent(let event, let trace):
+            return Self.record(
+                .eventCancelled, id: "\(event.cancellation.event)/\(event.updatedAt.ms)", key: event.cancellation.event.description,
+                time: event.updatedAt, trace, event.json)
         }
     }
 
@@ -51,7 +62,8 @@ extension BookingEngine {
             switch one {
             case .payment(let payment, _): payments.append(payment)
             case .operation(let operation, _, _): operations.append(operation)
-            case .refund: break
+            // Redis shows none of them.
+            case .refund, .refundState, .cancelledEvent: break
             }
         }
         if !payments.isEmpty { try await put(payments) }

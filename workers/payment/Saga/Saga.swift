@@ -15,7 +15,7 @@ struct Saga: Equatable, Sendable {
         set { payment.capturedMinor = newValue }
     }
     /// The operation that waits for the end; none when the booking was reserved and charged in one request.
-    let operation: OperationID?
+    var operation: OperationID? { payment.operation }
     /// When it is called off.
     let deadline: Timestamp
     /// How often the clock looked at it.
@@ -26,8 +26,8 @@ struct Saga: Equatable, Sendable {
     /// The saga of a payment that has just begun.
     init(_ command: ChargeCommand, trace: String) {
         payment = command.payment
+        payment.operation = command.operation
         state = .created
-        operation = command.operation
         deadline = Timestamp(ms: payment.createdAt.ms + payment.method.limitMs)
         self.trace = trace
     }
@@ -38,10 +38,10 @@ struct Saga: Equatable, Sendable {
     ) {
         self.payment = payment
         self.state = state
-        self.operation = operation
         self.deadline = deadline
         self.wakes = wakes
         self.trace = trace
+        self.payment.operation = operation
         self.intent = intent
         self.capturedMinor = capturedMinor
     }

@@ -11,7 +11,6 @@ extension PostgresConnection {
             for saga in sagas {
                 writer.object {
                     saga.payment.write(&$0)
-                    $0.member("operation_id", ifPresent: saga.operation?.description)
                     $0.member("deadline_ms", saga.deadline.ms)
                     $0.member("trace", saga.trace)
                 }

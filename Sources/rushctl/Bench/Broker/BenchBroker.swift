@@ -7,8 +7,8 @@ struct BenchBroker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker", abstract: "Measures the embedded broker alone: records in and out, joins, wake-ups, start, memory.",
         discussion: """
-            One producer and one reader of our own KafkaClient (librdkafka) on the same machine; records of 250 bytes without compression,
-            acks=all, idempotent, 8 partitions. The headline figures are those of the sync mode that ops/run starts the broker with; that mode
+            One producer and one reader of our own KafkaClient (librdkafka) on the same machine; records of 250 bytes without compression, \
+            acks=all, idempotent, 8 partitions. The headline figures are those of the sync mode that ops/run starts the broker with; that mode \
             takes --records, the others a tenth of it, and only it tells start, memory and idle CPU.
             """)
 

@@ -1,0 +1,2 @@
+// Debian puts the header below /usr/include, so no pkg-config flags are needed.
+#include <zlib.h>
