@@ -76,6 +76,8 @@ public final class ScriptedServer: Sendable {
         listener = Mutex(descriptor)
         self.script = script
         detach { [weak self] in
+            // Only here: a number that is closed elsewhere may be the next server's before this thread asks for a connection.
+            defer { Glibc.close(descriptor) }
             while true {
                 let connection = accept(descriptor, nil, nil)
                 guard connection >= 0, let self else {
@@ -106,7 +108,6 @@ public final class ScriptedServer: Sendable {
         listener.withLock { descriptor in
             guard descriptor >= 0 else { return }
             shutdown(descriptor, Int32(SHUT_RDWR))
-            Glibc.close(descriptor)
             descriptor = -1
         }
     }

@@ -1,6 +1,7 @@
 import Analytics
 import ArgumentParser
 import Domain
+import Settings
 
 /// `rushctl analytics`.
 struct AnalyticsCommand: AsyncParsableCommand {
@@ -24,14 +25,19 @@ struct AnalyticsCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            let deadline = ContinuousClock.now + .seconds(wait)
-            let report = try await Connections.database { database in
-                let check = AnalyticsCheck(database: database, bootstrapServers: Connections.kafka(), logger: Connections.logger)
+            let report = try await Self.report(.environment, wait: .seconds(wait))
+            if json { try Output.json(Verdict(report)) } else { Self.print(report) }
+            if !report.ok || (wait > 0 && !report.atRest) { throw ExitCode(1) }
+        }
+
+        /// The comparison, once everything is counted or the wait is over.
+        static func report(_ settings: Settings, wait: Duration) async throws -> AnalyticsReport {
+            let deadline = ContinuousClock.now + wait
+            return try await Connections.database(settings) { database in
+                let check = AnalyticsCheck(database: database, bootstrapServers: Connections.kafka(settings), logger: Connections.logger)
                 while try await check.behind() > 0, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(200)) }
                 return try await check.run(now: Timestamp(ms: WallClock.nowMs()))
             }
-            if json { try Output.json(Verdict(report)) } else { Self.print(report) }
-            if !report.ok || (wait > 0 && !report.atRest) { throw ExitCode(1) }
         }
 
         private struct Verdict: Encodable {

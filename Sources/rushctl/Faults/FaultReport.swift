@@ -29,6 +29,8 @@ struct FaultReport: Codable, Sendable {
     var doubled = 0
     /// Rows of the audit.
     var audited = 0
+    /// Events that analytics counted.
+    var counted = 0
     /// How long everything took to come to rest after the last fault.
     var drainedMs = 0
     var invariantsOk = false

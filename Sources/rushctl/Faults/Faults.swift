@@ -82,6 +82,9 @@ struct Faults: AsyncParsableCommand {
         report.kills = report.events.count { $0.what == "kill" }
         try await FaultAccount(installation: installation, stories: load.stories).settle(&report, limit: .seconds(drain))
         try await AuditAccount(installation: installation).settle(&report, limit: .seconds(drain))
+        let figures = try await AnalyticsCommand.Check.report(installation.settings, wait: .seconds(drain))
+        report.counted = Int(figures.read)
+        if !figures.ok || !figures.atRest { report.faults += ["analytics: \(figures.behind) events to come"] + figures.samples.prefix(10) }
         return report
     }
 
@@ -94,6 +97,7 @@ struct Faults: AsyncParsableCommand {
         Swift.print("lost         \(report.lost)")
         Swift.print("doubled      \(report.doubled)")
         Swift.print("audited      \(report.audited) rows, in chains that hold where nothing else is said below")
+        Swift.print("counted      \(report.counted) events, in figures that equal a recount where nothing else is said below")
         Swift.print("at rest      after \(report.drainedMs) ms")
         Swift.print("invariants   \(report.invariantsOk ? "ok" : "BROKEN")")
         for fault in report.faults { Swift.print("    \(fault)") }

@@ -133,7 +133,10 @@ extension EndToEnd {
 
                 // And the topics bring it back.
                 for topic in ["audit.events", "booking.events", "payment.events"] {
-                    try await installation.rushctl("replay", "group", "audit", "--topic", topic, "--from-offset", "0", "--yes")
+                    // A named member is one of the group until its session is over.
+                    try await waitUntil("the group is set back", limit: .seconds(30)) {
+                        try await installation.run(["replay", "group", "audit", "--topic", topic, "--from-offset", "0", "--yes"]).status == 0
+                    }
                 }
                 try await installation.stack.startWorker("audit")
                 try await waitUntil("the audit is back", limit: .seconds(60)) {
