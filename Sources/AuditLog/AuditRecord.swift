@@ -60,8 +60,17 @@ extension AuditRecord {
         let action = header("ce_type").flatMap(Self.action(of:))
         switch message.topic {
         case Topic.bookingEvents.name:
-            let booking = try BookingEvent(json: value).booking
-            self.init(booking, action: action ?? "booking.\(booking.status.rawValue)", messageID: id, source: source, offset: message.offset)
+            var reader = JSONReader(value)
+            var organizer: UserID?
+            let booking = try Booking(&reader) { (key, value) throws(JSONError) in
+                guard key == "actor_id" else { return false }
+                organizer = UserID(try value.string())
+                return true
+            }
+            try reader.end()
+            self.init(
+                booking, by: organizer.map { .user($0) } ?? Self.actor(of: booking), action: action ?? "booking.\(booking.status.rawValue)",
+                messageID: id, source: source, offset: message.offset)
         case Topic.paymentEvents.name:
             let payment = try Payment(json: value)
             self.init(payment, action: action ?? "payment.\(payment.status.rawValue)", messageID: id, source: source, offset: message.offset)
@@ -80,7 +89,7 @@ extension AuditRecord {
             at: entry.at, source: source, offset: offset)
     }
 
-    private init(_ booking: Booking, action: String, messageID: String, source: KafkaTopicPartition, offset: Int64) {
+    private init(_ booking: Booking, by actor: AuditActor, action: String, messageID: String, source: KafkaTopicPartition, offset: Int64) {
         var new = JSONWriter()
         new.object {
             $0.member("status", booking.status.rawValue)
@@ -100,14 +109,18 @@ extension AuditRecord {
             $0.member("payment_state", ifPresent: booking.paymentState?.rawValue)
             $0.member("declines", booking.declines)
             $0.member("reason", ifPresent: booking.reason?.rawValue)
+            if !booking.used.isEmpty {
+                $0.key("used")
+                $0.raw(TicketUse.json(booking.used))
+            }
         }
         self.init(
-            messageID: messageID, actor: Self.actor(of: booking).description, action: action, entity: "booking", entityID: booking.id.description,
+            messageID: messageID, actor: actor.description, action: action, entity: "booking", entityID: booking.id.description,
             outcome: .succeeded, tenant: booking.tenant, new: String(decoding: new.bytes, as: UTF8.self), at: booking.updatedAt, source: source,
             offset: offset, state: State(version: booking.version, since: booking.createdAt))
     }
 
-    /// Whose doing a booking's state is, as far as the state says it: the request itself is on record with its user where there was one.
+    /// Whose doing a booking's state is where its event names nobody, as far as the state says it: the request itself is on record with its user where there was one.
     private static func actor(of booking: Booking) -> AuditActor {
         switch booking.status {
         case .reserved where booking.paymentState == nil || booking.paymentState == .open: .user(booking.user)

@@ -6,7 +6,7 @@ import PostgresClient
 struct Catalogue: Sendable {
     let database: PostgresClient
 
-    /// Every zone whose show has not been over for a day.
+    /// Every zone whose show has not been over for a day. Of a cancelled event nothing is on sale any more.
     func zones() async throws -> [ZoneSettings] {
         let seats = try await seats()
         var zones: [ZoneSettings] = []
@@ -14,7 +14,8 @@ struct Catalogue: Sendable {
             """
             SELECT z.id, z.event_id, z.show_id, z.tenant_id, z.capacity, z.price_minor, z.currency, e.max_tickets_per_user, e.min_age,
                    e.allows_bank_transfer, (extract(epoch FROM e.sale_opens_at) * 1000)::bigint AS opens,
-                   (extract(epoch FROM s.sale_closes_at) * 1000)::bigint AS closes, (extract(epoch FROM s.ends_at) * 1000)::bigint AS ends
+                   (extract(epoch FROM CASE WHEN e.status = 'cancelled' THEN least(s.sale_closes_at, now()) ELSE s.sale_closes_at END) * 1000)::bigint
+                       AS closes, (extract(epoch FROM s.ends_at) * 1000)::bigint AS ends
             FROM seat_zones z JOIN shows s ON s.id = z.show_id JOIN events e ON e.id = z.event_id
             WHERE s.ends_at > now() - interval '1 day'
             """)

@@ -115,6 +115,13 @@ public struct LateEvents: Service {
         let late = old.filter { reported[$0.booking.id] ?? 0 <= $0.booking.version }
         let result = try await recovery.engine.restore(late, tells: true)
         recovery.publish(result.told)
+        for (booking, reason) in result.failed.prefix(10) {
+            recovery.logger.error("a late event was not put back", metadata: ["booking.id": "\(booking)", "reason": "\(reason)"])
+        }
+        // What a store refused for now is read again; what fits no zone would be refused for ever.
+        if result.failed.contains(where: { !$0.reason.contains("not in its zone") }) {
+            throw RecoveryError(.incomplete, "\(result.failed.count) late events could not be put back")
+        }
         guard result.restored > 0 else { return }
         recovery.logger.warning(
             "events of before the recovery came after it",

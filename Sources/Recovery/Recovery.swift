@@ -12,7 +12,7 @@ import Topics
 /// With a mark it replays booking.events from there; without one it loads the zones and the bookings that PostgreSQL knows, then the events behind those.
 /// One process does it at a time, by a lease; done twice, or begun again after a kill, it comes to the same.
 public struct Recovery: Sendable {
-    /// How long a lease outlives its holder; it is prolonged at each step.
+    /// How long a lease outlives its holder; it is prolonged meanwhile.
     public static let lease: Duration = .seconds(15)
     /// The group whose rows are the bookings in PostgreSQL.
     public static let projection = "inventory-sync"
@@ -78,6 +78,8 @@ public struct Recovery: Sendable {
             await leases.release()
             throw RecoveryError(.busy, "another process recovers")
         }
+        let keeper = Task { try await keepLease(name) }
+        defer { keeper.cancel() }
         do {
             try await recover(begun, always, name, &report, progress)
             await leases.release()
@@ -87,6 +89,22 @@ public struct Recovery: Sendable {
         }
         report.seconds = (ContinuousClock.now - clock) / .seconds(1)
         return report
+    }
+
+    /// Prolongs the lease for as long as it is ours, however long a step takes.
+    private func keepLease(_ name: String) async throws {
+        while true {
+            try await Task.sleep(for: Self.lease / 4)
+            // An answer that does not come is not the end of it: the next look comes in time.
+            guard let isOurs = try? await ownsLease(name) else { continue }
+            guard isOurs else { return }
+            _ = try? await redis.pipeline(
+                Shard.all.map { RedisCommand("PEXPIRE", Keys.lease("recovery", $0), String(Self.lease.inMilliseconds)) })
+        }
+    }
+
+    private func ownsLease(_ name: String) async throws -> Bool {
+        try await redis.pipeline(Shard.all.map { RedisCommand("GET", Keys.lease("recovery", $0)) }).allSatisfy { $0.text == name }
     }
 
     private func start() async throws -> Start {
@@ -193,7 +211,7 @@ public struct Recovery: Sendable {
         booking.status == .reserved && booking.paymentState == .open ? booking.payment : nil
     }
 
-    /// Puts states back and prolongs the lease.
+    /// Puts states back, as long as the lease is ours.
     private func restore(_ states: [BookingState], _ name: String, _ report: inout RecoveryReport) async throws {
         let result = try await engine.restore(states)
         publish(result.told)
@@ -205,10 +223,7 @@ public struct Recovery: Sendable {
             logger.error("a booking was not put back", metadata: ["booking.id": "\(booking)", "reason": "\(reason)"])
         }
         if !result.failed.isEmpty { throw RecoveryError(.incomplete, "\(result.failed.count) bookings could not be put back") }
-        let owned = try await redis.pipeline(Shard.all.map { RedisCommand("GET", Keys.lease("recovery", $0)) })
-        guard owned.allSatisfy({ $0.text == name }) else { throw RecoveryError(.overtaken, "the lease is gone") }
-        _ = try await redis.pipeline(
-            Shard.all.map { RedisCommand("PEXPIRE", Keys.lease("recovery", $0), String(Self.lease.inMilliseconds)) })
+        guard try await ownsLease(name) else { throw RecoveryError(.overtaken, "the lease is gone") }
     }
 
     private func finish(

@@ -25,22 +25,29 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// Where it was made, as `module/file:line`, or what stands for that; for the DLQ's groups, so of bounded variety.
     public let site: String
+    /// Whether it says nothing about other messages, as when one recipient cannot be reached: many such failures are no outage.
+    public let isIsolated: Bool
 
     /// Makes a failure, as a handler that knows what to do throws it.
-    public init(_ disposition: Disposition, label: String, message: String, file: String = #fileID, line: Int = #line) {
-        self.init(disposition, label: label, message: message, site: "\(file):\(line)")
+    public init(
+        _ disposition: Disposition, label: String, message: String, isIsolated: Bool = false, file: String = #fileID, line: Int = #line
+    ) {
+        self.init(disposition, label: label, message: message, isIsolated: isIsolated, site: "\(file):\(line)")
     }
 
     /// Makes a failure that says itself where it was made.
-    public init(_ disposition: Disposition, label: String, message: String, site: String) {
+    public init(_ disposition: Disposition, label: String, message: String, isIsolated: Bool = false, site: String) {
         self.disposition = disposition
         self.label = label
         self.message = message
+        self.isIsolated = isIsolated
         self.site = site
     }
 
     /// The same failure with another word about what to do.
-    func with(_ disposition: Disposition) -> Failure { Failure(disposition, label: label, message: message, site: site) }
+    func with(_ disposition: Disposition) -> Failure {
+        Failure(disposition, label: label, message: message, isIsolated: isIsolated, site: site)
+    }
 
     public var description: String { "\(disposition.rawValue) (\(label)): \(message)" }
 }
@@ -64,7 +71,8 @@ extension Failure {
         case let error as Failure: self = error
         case let error as any ClassifiedError:
             let failure = error.failure
-            self.init(failure.disposition, label: failure.label, message: failure.message, site: error.site ?? failure.site)
+            self.init(
+                failure.disposition, label: failure.label, message: failure.message, isIsolated: failure.isIsolated, site: error.site ?? failure.site)
         case let error as KafkaError:
             self.init(Disposition(error.disposition), label: error.label, message: "\(error)", site: error.location)
         case let error as RedisError:

@@ -43,6 +43,8 @@ public struct WorkerConfiguration: Sendable {
     public var window: Duration = .milliseconds(200)
     /// Messages handled at the same time by a ``MessageHandler``. Default 64.
     public var concurrency = 64
+    /// Whether a ``MessageHandler`` gets the messages of a key one after another; false where each stands for itself. Default true.
+    public var ordersByKey = true
     /// Messages from retry topics that wait in memory until they are due, which also ``maxBytes`` bounds; while there are more, nothing is fetched
     /// from these topics, only from the others. Default 10,000.
     public var maxDelayed = 10_000

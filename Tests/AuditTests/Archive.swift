@@ -112,13 +112,15 @@ struct Archive: Sendable {
         try numbers.map { try AuditRecord(entry($0, partition: partition, atMs: atMs.map { at in at })) }
     }
 
-    static func booking(_ id: BookingID, version: Int64, _ status: String, type: String, offset: Int64, payment: String? = nil) -> KafkaMessage {
+    static func booking(
+        _ id: BookingID, version: Int64, _ status: String, type: String, offset: Int64, payment: String? = nil, more: String = ""
+    ) -> KafkaMessage {
         let nobody = "00000000-0000-0000-0000-000000000009"
         let value = """
             {"booking_id":"\(id)","tenant_id":"\(tenant)","event_id":"\(nobody)","show_id":"\(nobody)","zone_id":"\(nobody)","user_id":"\(nobody)",\
             "quantity":2,"unit_price_minor":100,"total_minor":200,"currency":"THB","status":"\(status)","version":\(version),\
             "created_at_ms":\(now),"expires_at_ms":\(now + 600_000),"updated_at_ms":\(now + version * 10),"idempotency_key":"key","body_hash":"hash",\
-            \(payment.map { "\"payment_state\":\"\($0)\"," } ?? "")"zone":{"capacity":10,"available":8,"held":2,"sold":0,"version":\(version)}}
+            \(payment.map { "\"payment_state\":\"\($0)\"," } ?? "")\(more)"zone":{"capacity":10,"available":8,"held":2,"sold":0,"version":\(version)}}
             """
         return KafkaMessage(
             topic: "booking.events", partition: 1, offset: offset, key: Array("\(id)".utf8), value: Array(value.utf8),

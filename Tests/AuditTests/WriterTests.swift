@@ -44,6 +44,25 @@ import Testing
         }
     }
 
+    @Test func aUsedTicketsRowSaysWhoUsedIt() async throws {
+        try await Archive.with { archive in
+            let id = Archive.newBooking()
+            let organizer = "00000000-0000-0000-0000-000000000005"
+            let use = #"{"place":1,"at_ms":1790000000020,"mark":"0123456789abcdef"}"#
+            let before = try AuditRecord(Archive.booking(id, version: 1, "confirmed", type: "booking.confirmed.v1", offset: 0))
+            let used = Archive.booking(
+                id, version: 2, "confirmed", type: "booking.updated.v1", offset: 1,
+                more: #""actor":"organizer","actor_id":"\#(organizer)","used":[\#(use)],"#)
+            let record = try AuditRecord(used)
+            #expect(record.actor == organizer && record.new?.contains(#""used":[\#(use)]"#) == true)
+            try await archive.add([before, record])
+            #expect(try await archive.add([try AuditRecord(used)]) == 0)
+            let row = try #require(try await AuditSearch(database: archive.owner).page(AuditFilter(), after: nil, offset: 0, limit: 1).rows.first)
+            #expect(row.record.actor == organizer && row.record.new == record.new && row.record.old == before.new)
+            #expect(try await archive.verifier.verify().holds)
+        }
+    }
+
     @Test func redeliveryChangesNothing() async throws {
         try await Archive.with { archive in
             let records = try Archive.entries(0..<50)

@@ -68,6 +68,33 @@ extension EndToEnd {
             #expect(try await exchange(broken, endsSending: false).map(\.status) == [400])
         }
 
+        @Test(arguments: ["GET /health", "GET /nothing", "CONNECT x:443"])
+        func connectionEndsWithTheAnswerToAnUpgrade(_ request: String) async throws {
+            let upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+            let health = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+            let answers = try await exchange("\(health)\(request) HTTP/1.1\r\nHost: x\r\n\(upgrade)\r\n", endsSending: false)
+            #expect(answers.map(\.status) == [200, request == "GET /health" ? 200 : 404])
+            #expect(answers.map { $0.head.contains("Connection: close") } == [false, true])
+        }
+
+        @Test func connectionEndsWithTheAnswerToAReserveThatAsksForAnUpgrade() async throws {
+            let zone = try await installation.seed(EventPlan(.general("Floor", 10))).zone
+            let client = try await installation.client()
+            let upgrade = "Connection: Upgrade\r\nUpgrade: h2c\r\n"
+            for (body, status) in [(zone.body(quantity: 1), 202), ("{}", 400)] {
+                let answers = try await exchange(Self.reserve(client, body, headers: upgrade), endsSending: false)
+                #expect(answers.map(\.status) == [status])
+                #expect(answers.first?.head.contains("Connection: close") == true)
+            }
+        }
+
+        @Test func whatBreaksBehindItsRefusalIsNotAnsweredTwice() async throws {
+            let client = try await installation.client()
+            let blanks = String(repeating: " ", count: 196_608)
+            let broken = Self.head(client, "Transfer-Encoding: chunked\r\n") + "\(String(blanks.utf8.count, radix: 16))\r\n\(blanks)\r\nz"
+            #expect(try await exchange(broken, endsSending: false).map(\.status) == [413])
+        }
+
         private static func head(_ client: Client, _ more: String) -> String {
             "POST /api/v1/bookings/reserve HTTP/1.1\r\nHost: x\r\nauthorization: Bearer \(client.user.token)\r\nCONTENT-TYPE: application/json\r\n"
                 + "Idempotency-key: \(Client.newKey())\r\n\(more)\r\n"

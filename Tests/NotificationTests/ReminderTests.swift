@@ -23,7 +23,7 @@ import Testing
             // Three copies look at the same time.
             let clocks = try (0..<3).map { _ in try #require(try office.parts().clock) }
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for clock in clocks { group.addTask { _ = try await clock.remind() } }
+                for clock in clocks { group.addTask { while try await clock.remind() >= ReminderStore.batch {} } }
                 try await group.waitForAll()
             }
             #expect(try await clocks[0].remind() == 0)
@@ -68,6 +68,53 @@ import Testing
             office.clock.withLock { $0 = office.starts.ms + 1 }
             #expect(try await clock.remind() == 0)
             #expect(try await office.rows().sorted() == ["reminder sent - 2", "reminder skipped too_late 2"])
+        }
+    }
+
+    @Test func aPersonWhoCannotBeReadEndsAsFailedAndTheOthersAreReminded() async throws {
+        try await BoxOffice.with(startsIn: 20 * 3_600_000) { office in
+            let made = Timestamp(ms: office.starts.ms - 9 * Self.day)
+            var people: [UserID] = []
+            for number in 0..<3 {
+                people.append(try await office.person("u\(number)@example.com"))
+                try await office.project(office.booking(of: people[number], .confirmed), made: made)
+            }
+            let key = try await office.database.query("SELECT data_key FROM users WHERE id = $1::uuid", [.text(people[1].description)]).one()
+                .optionalBytes("data_key")
+            let clock = try #require(try office.parts().clock)
+            // Nobody at all: the key is wrong, and nothing is given up for it.
+            _ = try await office.database.query("UPDATE users SET data_key = '\\x00'", [])
+            await #expect(throws: (any Error).self) { _ = try await clock.remind() }
+            #expect(try await office.rows().isEmpty)
+            _ = try await office.database.query("UPDATE users SET data_key = $1 WHERE id = $2::uuid", [PostgresValue(key), .text(people[1].description)])
+            #expect(try await clock.remind() == 3)
+            #expect(
+                try await office.rows().sorted() == [
+                    "reminder failed personal_data_unreadable 1", "reminder failed personal_data_unreadable 1", "reminder sent - 1",
+                ])
+            #expect(try await clock.remind() == 0)
+        }
+    }
+
+    @Test func whatIsSlowOrAwayKeepsNoOtherReminderWaiting() async throws {
+        let settings = [
+            "SMTP_TIMEOUT_SECONDS": "3", "NOTIFICATION_WEBHOOK_SECRET": BoxOffice.webhookSecret, "WEBHOOK_ALLOW_PRIVATE": "true",
+        ]
+        try await BoxOffice.with(settings, startsIn: 20 * 3_600_000) { office in
+            let made = Timestamp(ms: office.starts.ms - 9 * Self.day)
+            for number in 0..<6 {
+                let ann = try await office.person("slow\(number)@example.com", push: "http://127.0.0.1:1/push")
+                try await office.project(office.booking(of: ann, .confirmed), made: made)
+            }
+            try await office.project(office.booking(of: try await office.person("bob@example.com"), .confirmed), made: made)
+            let clock = try #require(try office.parts().clock)
+            let started = ContinuousClock.now
+            #expect(try await clock.remind() == 7)
+            // One after another would be six times the limit.
+            #expect(ContinuousClock.now - started < .seconds(12))
+            let rows = try await office.rows()
+            #expect(rows.count { $0 == "reminder sending - 1" } == 6 && rows.count { $0 == "reminder sent - 1" } == 1, "\(rows)")
+            #expect(rows.count { $0 == "reminder.push failed webhook_unreachable 1" } == 6, "\(rows)")
         }
     }
 

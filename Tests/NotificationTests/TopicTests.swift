@@ -27,6 +27,7 @@ import WorkerRuntime
             name: NotificationWorker.group, group: NotificationWorker.group, topics: [.bookingEvents, .paymentEvents, .queueEvents],
             bootstrapServers: cluster.bootstrap)
         configuration.retryDelays = [.milliseconds(100), .milliseconds(100), .milliseconds(100)]
+        configuration.ordersByKey = false
         configuration.outageBackoff = .milliseconds(50) ... .milliseconds(200)
         let worker = try Worker(
             configuration: configuration, handler: office.parts().handler, producer: producer, registry: PrometheusRegistry(), logger: quiet())
@@ -69,6 +70,20 @@ import WorkerRuntime
                 try await Self.count(.notificationDeadLetters, cluster)
             )
             #expect(first == 2 && third == 1 && dead == 1)
+        }
+    }
+
+    @Test func fullMailboxesHoldUpNobodyElse() async throws {
+        try await BoxOffice.with { office in
+            let cluster = try TestCluster()
+            try await Self.run(office, cluster) { producer in
+                for number in 0..<12 { _ = try await producer.send(office.turn(of: try await office.person("later-99-\(number)@example.com"))) }
+                for number in 0..<3 { _ = try await producer.send(office.turn(of: try await office.person("u\(number)@example.com"))) }
+                try await eventually("all are decided", limit: .seconds(40)) {
+                    let rows = try await office.rows()
+                    return rows.count { $0 == "queue_turn sent - 1" } == 3 && rows.count { $0 == "queue_turn given_up send_later 4" } == 12
+                }
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 import Crypto
+import CurlClient
 import Domain
 import Foundation
 import HTTPTestSupport
 import Testing
+import WorkerRuntime
 
 @testable import NotificationWorker
 
@@ -65,6 +67,48 @@ import Testing
             #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.push sent - 2"])
             #expect(office.post.files.count == 1)
             #expect(Set(server.requests.map { $0.headers["webhook-id"] }).count == 1)
+        }
+    }
+
+    @Test(arguments: ["http://127.0.0.1:1/push", "http://nowhere.invalid/push", "https://127.0.0.1:PORT/push"])
+    func aPushEndpointThatCannotBeReachedStopsNobodyAndFailsInTheEnd(endpoint: String) async throws {
+        let server = try ScriptedServer { _, _ in [.answer(204, "")] }
+        try await BoxOffice.with(Self.settings(server)) { office in
+            let push = endpoint.replacingOccurrences(of: "PORT", with: "\(server.port)")
+            let record = office.turn(of: try await office.person("ann@example.com", push: push))
+            for attempt in 1...3 { #expect(try await office.handle(record, attempt: attempt) == "retry webhook_unreachable") }
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.push sending - 3"])
+            #expect(try await office.handle(record, attempt: 4) == "done")
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.push failed unreachable 4"])
+            #expect(office.post.files.count == 1)
+        }
+    }
+
+    @Test func ourOwnProviderBeingAwayIsAnOutage() async throws {
+        let server = try ScriptedServer { _, _ in [.answer(204, "")] }
+        let settings = Self.settings(server).merging(["SMS_WEBHOOK_URL": "http://127.0.0.1:1/sms"]) { $1 }
+        try await BoxOffice.with(settings) { office in
+            let ann = try await office.person("ann@example.com", phone: "+66812345678", push: "http://127.0.0.1:1/push")
+            #expect(try await office.handle(office.turn(of: ann)) == "outage send_not_connected")
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.push sending - 1", "queue_turn.sms sending - 1"])
+        }
+    }
+
+    @Test func whatOneRecipientCannotTakeSaysNothingAboutOthers() {
+        func mail(_ code: CurlError.Code, _ stage: SMTPReply.Stage, _ status: Int, _ enhanced: String? = nil) -> CurlError {
+            CurlError(code: code, operation: "MAIL", message: "m", reply: SMTPReply(stage: stage, code: status, enhanced: enhanced))
+        }
+        let away = CurlError(code: .notConnected, operation: "POST", message: "m")
+        for error in [
+            mail(.later, .recipient, 452, "4.2.2"), mail(.later, .recipient, 451, "4.7.1"), WebhookRefusal(status: 503), UnreachableEndpoint(cause: away),
+        ] as [any Error] {
+            #expect(Failure(error).isIsolated && Failure(error).disposition == .retry, "\(error)")
+        }
+        // The server's silence, its whole policy, and what it says before the recipient are about more than one.
+        for error in [
+            mail(.timeout, .recipient, 0), mail(.later, .recipient, 554, "5.7.1"), mail(.later, .sender, 451), mail(.later, .content, 452), away,
+        ] {
+            #expect(!Failure(error).isIsolated, "\(error)")
         }
     }
 

@@ -51,6 +51,19 @@ import Topics
         }
     }
 
+    @Test func aCancelledEventIsNotOnSaleAgain() async throws {
+        try await Office.with { office in
+            _ = try await office.recover()
+            _ = try await office.reserve(1)
+            _ = try await office.database.query("UPDATE events SET status = 'cancelled'")
+            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            #expect(try await office.recover().zones == 1)
+            let keys = try await office.redis.send(RedisCommand("KEYS", "zone:*")).elements ?? []
+            let closes = try await office.redis.send(RedisCommand("HGET", try #require(keys.first?.text), "closes")).int
+            #expect(try #require(closes) <= BookingEngine.wallClockMs())
+        }
+    }
+
     @Test func whatPostgresKnowsComesFirstAndTheRestOfTheTopicAfterIt() async throws {
         try await Office.with { office in
             _ = try await office.recover()

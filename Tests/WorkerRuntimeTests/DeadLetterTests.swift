@@ -47,6 +47,9 @@ struct DeadLetterTests {
         #expect(Failure(KafkaError(.timeout, operation: "o", message: "m")).disposition == .outage)
         #expect(Failure(JSONError(path: ["a"], reason: "is missing")).disposition == .deadLetter)
         #expect(Failure(CancellationError()).disposition == .outage)
+        let isolated = Failure(.retry, label: "l", message: "m", isIsolated: true)
+        #expect(isolated.with(.deadLetter).isIsolated && Failure(Classified(failure: isolated)).isIsolated)
+        #expect(!Failure(.retry, label: "l", message: "m").isIsolated)
         struct Unknown: Error {}
         #expect(Failure(Unknown()).disposition == .retry)
         struct Known: ClassifiedError { var failure: Failure { Failure(.fatal, label: "known", message: "m") } }
@@ -66,4 +69,9 @@ struct DeadLetterTests {
         }
         #expect(Failure(Known()).site == "there:1")
     }
+}
+
+private struct Classified: ClassifiedError {
+    let failure: Failure
+    var site: String? { "here" }
 }

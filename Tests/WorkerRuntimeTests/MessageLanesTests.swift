@@ -28,6 +28,19 @@ struct MessageLanesTests {
         #expect((0..<3).compactMap { _ in lanes.start()?.offset } == [0, 1, 2])
     }
 
+    @Test func whereKeysGiveNoOrderMessagesOfAKeyRunSideBySideAndAreCommittedUpToTheFirstGap() {
+        var lanes = MessageLanes(ordersByKey: false)
+        for offset in 0..<3 { lanes.accept(message(Int64(offset), 1)) }
+        #expect((0..<3).compactMap { _ in lanes.start()?.offset } == [0, 1, 2])
+        lanes.finish(message(2, 1), isDone: true)
+        lanes.finish(message(0, 1), isDone: false)
+        #expect(lanes.takeProgress().isEmpty)
+        #expect(lanes.start()?.offset == 0)
+        for offset in [0, 1] as [Int64] { lanes.finish(message(offset, 1), isDone: true) }
+        #expect(lanes.takeProgress() == [partition: 3])
+        #expect(lanes.inHand == 0 && lanes.running == 0)
+    }
+
     @Test func offsetsAreCommittedUpToTheFirstGap() {
         var lanes = MessageLanes()
         for offset in [10, 11, 15, 16] as [Int64] { lanes.accept(message(offset, UInt8(offset))) }

@@ -187,6 +187,25 @@ struct RetryTopicTests {
         cluster.broker?.kill()
     }
 
+    @Test func aMassOfIsolatedFailuresIsNoOutage() async throws {
+        let cluster = try await TestCluster.declared()
+        let producer = try cluster.producer()
+        let seen = Seen()
+        let running = try RunningWorker.payments(cluster, producer) { delivery in
+            seen.add(delivery)
+            if delivery.message.text.hasPrefix("bad") { throw Failure(.retry, label: "full", message: "452", isIsolated: true) }
+            return .done()
+        }
+        for result in await producer.send((0..<30).map { command("bad\($0)") } + [command("good")]) { _ = try result.get() }
+        #expect(try await eventually(.seconds(20)) { try await cluster.everything(in: .paymentDeadLetters).count == 30 })
+        #expect(seen.of("good").count == 1)
+        #expect(running.metric("worker_paused{worker=\"payment\"}") == 0)
+        #expect(seen.all.count == 30 * 4 + 1)
+        try await running.stop()
+        await producer.shutdown(flush: .seconds(1))
+        cluster.broker?.kill()
+    }
+
     @Test func anOutageInTheMiddleOfRetriesCostsNoAttempt() async throws {
         let cluster = try await TestCluster.declared()
         let producer = try cluster.producer()

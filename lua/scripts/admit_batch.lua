@@ -15,6 +15,8 @@ local admitted, state, wait = 0, 'done', 1000
 local rounds = call('HMGET', KEYS[1], 'released', 'rate', 'short_since', 'short_at', 'idle_since')
 local released = tonumber(rounds[1] or 0)
 local changes, hasDrawn = {}, false
+-- When a line that opened by itself is forgotten.
+local expires
 local function set(name, value)
   changes[#changes + 1] = name
   changes[#changes + 1] = value
@@ -23,6 +25,7 @@ end
 local function finish()
   if #told > 0 or hasDrawn then save() end
   if #changes > 0 then call('HSET', KEYS[1], unpack(changes)) end
+  if expires then call('PEXPIREAT', KEYS[1], expires) end
   return { state, admitted, call('ZCARD', lineKey) + call('ZCARD', earlyKey), outstanding(), wait, told }
 end
 
@@ -73,7 +76,7 @@ if isOff and threshold > 0 and queue.origin ~= 'operator' and zones.opens and no
   end
   if isSteady and sum > threshold * 5 then
     switch('fifo')
-    call('PEXPIREAT', KEYS[1], whole(math.max(zones.ends, now) + 86400000))
+    expires = whole(math.max(zones.ends, now) + 86400000)
     isOff = false
   end
 end

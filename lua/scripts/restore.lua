@@ -54,6 +54,8 @@ local function restore(userKey, holdKey, at)
   local quantity, named = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 16])
   local payment, paymentState, declines, reason, fragment = ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], ARGV[at + 11], ARGV[at + 12]
   local old = call('HMGET', holdKey, 'status', 'version', 'used')
+  -- A show that was over so long ago that its bookings are forgotten on purpose: it had its seats, whatever the counts say by now.
+  if not old[1] and now >= ends + keptAfter then return { 'known' } end
   local used = united(old[3], ARGV[at + 17 + named])
   local due, updated, isNew = ARGV[at + 3], ARGV[at + 4], isTold
   if old[1] and tonumber(old[2]) >= version then
@@ -156,8 +158,8 @@ local function restore(userKey, holdKey, at)
     end
   end
   if not isNew then return { 'restored' } end
-  -- A ticket can only be used of what was sold before.
-  local kind = 'booking.' .. ((status == 'reserved' or status == 'confirmed' and used ~= '') and 'updated' or status) .. '.v1'
+  -- What came late has told of itself under its own type; told as that again, it would be counted and mailed again.
+  local kind = 'booking.' .. (isLost and status or 'updated') .. '.v1'
   local value = '{' .. fragment .. ',"status":"' .. status .. '","actor":"system","version":' .. versionText .. ',"expires_at_ms":' .. due
     .. ',"updated_at_ms":' .. updated .. rest .. ',"zone":{"capacity":' .. zone[6] .. ',"available":' .. whole(count.available) .. ',"held":'
     .. whole(count.held) .. ',"sold":' .. whole(count.sold) .. ',"version":' .. whole(zoneVersion) .. '}}'

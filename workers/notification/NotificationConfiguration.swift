@@ -43,6 +43,8 @@ extension NotificationConfiguration {
         worker.instanceID = settings.optional("WORKER_INSTANCE_ID")
         // Enough to keep the connections busy while rows are read and written.
         worker.concurrency = connections * 8
+        // The key of a queue's turns is the event, and nobody's mail should wait for another's; each row is claimed by itself.
+        worker.ordersByKey = false
         worker.retryDelays = try Self.delays(settings)
         database = try PostgresConfiguration(url: settings.required("DATABASE_URL"))
         database.applicationName = NotificationWorker.group

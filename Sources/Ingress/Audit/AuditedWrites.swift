@@ -2,6 +2,7 @@ import BookingEngine
 import Domain
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import KafkaClient
 import Metrics
 import Telemetry
@@ -57,10 +58,16 @@ struct AuditedWrites: Sendable {
         }
         let entry = AuditEntry(
             actor: .user(token.user), action: "\(request.method.rawValue) /\(route)", entity: entity.map(String.init) ?? "api",
-            entityID: Self.named(request.uri.path, by: path) ?? place?.split(separator: "/").last.map(String.init) ?? "all", outcome: .accepted,
+            entityID: Self.named(request.uri.path, by: path) ?? place.flatMap(Self.named(at:)) ?? "all", outcome: .accepted,
             tenant: token.tenant, new: answer.bytes, address: services.limiter.address(request, context),
             agent: request.headers[.userAgent].map { String(decoding: $0.utf8.prefix(256), as: UTF8.self) }, requestID: context.requestID, at: .now)
         send(CloudEvent(entry, trace: context.trace.headerText).record)
+    }
+
+    /// What a Location leads to: the event whose line it is, or the last part of the path.
+    static func named(at place: String) -> String? {
+        let place = URI(place)
+        return (place.queryParameters["event_id"] ?? place.path.split(separator: "/").last.map { $0[...] }).map { String($0) }
     }
 
     /// What stands in a path where its pattern has the first name.

@@ -5,6 +5,8 @@ import Telemetry
 
 /// Answers what never becomes a request: headers that are too large (431), bytes that are not HTTP (400), a sender that is too slow (408);
 /// and closes a connection that is idle.
+///
+/// A request that asks for another protocol (`Upgrade: h2c`, CONNECT) is answered in this one and is its connection's last: the decoder reads nothing behind it.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -22,6 +24,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// Requests whose answers are not written yet.
     private var unanswered = 0
     private var isMidRequest = false
+    /// The decoder stopped behind the request that came last.
+    private var isLast = false
     /// What is to be said once the answers before it are written.
     private var refusal: APIError?
     private var lastActive = NIODeadline.now()
@@ -44,9 +48,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isClosing { return }
         switch unwrapInboundIn(data) {
-        case .head:
+        case .head(var head):
             unanswered += 1
             isMidRequest = true
+            isLast = head.method == .CONNECT || head.headers.contains(name: "Upgrade")
+            if isLast {
+                // Whoever answers it closes then.
+                head.headers.replaceOrAdd(name: "Connection", value: "close")
+                return context.fireChannelRead(wrapInboundOut(.head(head)))
+            }
         case .body: break
         case .end:
             readingSince = nil
@@ -57,7 +67,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head: isAnswering = true
+        case .head(var head):
+            isAnswering = true
+            if isLast, unanswered == 1 {
+                head.headers.replaceOrAdd(name: "Connection", value: "close")
+                return context.write(wrapOutboundOut(.head(head)), promise: promise)
+            }
         case .body: break
         case .end:
             isAnswering = false
@@ -124,7 +139,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func refuse(_ context: ChannelHandlerContext, _ error: APIError) {
         if isClosing { return }
         isClosing = true
-        if isAnswering { return context.close(promise: nil) }
+        // The request that cannot go on has its answer, or a part of it.
+        if isAnswering || isMidRequest && unanswered == 0 { return context.close(promise: nil) }
         let requestID = TraceContext(isSampled: false).traceID
         let body = error.body(requestID: requestID, asProblem: false)
         var headers: HTTPHeaders = [

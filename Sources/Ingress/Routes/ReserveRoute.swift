@@ -61,8 +61,7 @@ struct ReserveRoute: Sendable {
             return then(
                 .failure(.unavailable("Reservations cannot be taken just now; the same Idempotency-Key is safe to send again.")))
         }
-        // A zone that is not there may be of an event that is not either.
-        if outcome != .zoneUnknown { services.room.arrivals.count(request.event) }
+        if Self.isArrival(outcome) { services.room.arrivals.count(request.event) }
         let limits = services.engine.limits
         let rate = RateLimiter.headers("reserve", tokensLeft: tokensLeft, perMinute: limits.ratePerMinute, burst: limits.burst)
         switch outcome {
@@ -74,6 +73,15 @@ struct ReserveRoute: Sendable {
         default:
             MetricName.bookingReservationFailures.counter(outcome.label).increment()
             then(.failure(refusal(Self.blaming(pass, outcome), rate.fields)))
+        }
+    }
+
+    /// Whether somebody came for tickets: what one account can repeat without end must not switch an event's waiting room on.
+    private static func isArrival(_ outcome: ReserveOutcome) -> Bool {
+        switch outcome {
+        // A zone that is not there may be of an event that is not either.
+        case .zoneUnknown, .rateLimited, .replayed, .keyReused: false
+        default: true
         }
     }
 

@@ -1,6 +1,6 @@
 /// What a command worker does: handles one message at a time, several keys at once.
 ///
-/// First deliveries come in order per key. A message may come again after a crash, a rebalance or a failure, so the handler reads the state anew on
+/// First deliveries come in order per key, unless ``WorkerConfiguration/ordersByKey`` is false. A message may come again after a crash, a rebalance or a failure, so the handler reads the state anew on
 /// each attempt and is right when it was done before.
 public protocol MessageHandler: Sendable {
     /// Handles one message.

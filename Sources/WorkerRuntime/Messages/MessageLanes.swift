@@ -1,6 +1,6 @@
 import KafkaClient
 
-/// The order of work on messages: one lane per key, lanes side by side, offsets committed up to the first gap. A pure state machine.
+/// The order of work on messages: one lane per key, or per message, lanes side by side, offsets committed up to the first gap. A pure state machine.
 struct MessageLanes {
     /// What identifies a message in hand.
     struct ID: Hashable {
@@ -10,7 +10,7 @@ struct MessageLanes {
 
     private struct LaneKey: Hashable {
         let partition: KafkaTopicPartition
-        /// nil for a message without a key, which has a lane of its own.
+        /// nil for a message that has a lane of its own.
         let key: [UInt8]?
         let offset: Int64
     }
@@ -20,6 +20,7 @@ struct MessageLanes {
         var isRunning = false
     }
 
+    private let ordersByKey: Bool
     private var lanes: [LaneKey: Lane] = [:]
     /// Lanes whose first message may start, in turn.
     private var ready: [LaneKey] = []
@@ -31,6 +32,11 @@ struct MessageLanes {
     private(set) var inHand = 0
     /// Of their keys and values.
     private(set) var bytes = 0
+
+    /// - Parameter ordersByKey: whether messages of a key wait for each other; those without a key never do.
+    init(ordersByKey: Bool = true) {
+        self.ordersByKey = ordersByKey
+    }
 
     /// Takes a message that may start at once.
     mutating func accept(_ message: KafkaMessage) {
@@ -95,7 +101,8 @@ struct MessageLanes {
     }
 
     private func laneKey(_ message: KafkaMessage) -> LaneKey {
-        LaneKey(partition: message.topicPartition, key: message.key, offset: message.key == nil ? message.offset : 0)
+        let key = ordersByKey ? message.key : nil
+        return LaneKey(partition: message.topicPartition, key: key, offset: key == nil ? message.offset : 0)
     }
 }
 

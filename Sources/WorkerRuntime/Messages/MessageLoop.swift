@@ -3,7 +3,7 @@ import KafkaClient
 import Logging
 import Telemetry
 
-/// Takes messages, has those of different keys handled side by side, and commits up to the first gap.
+/// Takes messages, has those of different keys (or all, see ``WorkerConfiguration/ordersByKey``) handled side by side, and commits up to the first gap.
 ///
 /// One task owns all state; fetches, handlers and timers are child tasks that report to it.
 struct MessageLoop<Handler: MessageHandler>: Sendable {
@@ -20,7 +20,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
 
     /// What the owning task keeps.
     private struct State {
-        var lanes = MessageLanes()
+        var lanes: MessageLanes
         /// Of those in hand, what waits until it is due.
         var delayed = DelayedMessages()
         /// Rises when partitions go away; what finishes later under an older one no longer counts.
@@ -59,7 +59,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
     func run() async throws {
         try await withThrowingTaskGroup(of: Report.self) { group in
             defer { group.cancelAll() }
-            var state = State()
+            var state = State(lanes: MessageLanes(ordersByKey: configuration.ordersByKey))
             do {
                 schedule(&state, &group)
                 while let report = try await group.next() {
@@ -113,7 +113,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
             switch change {
             case .assigned(let partitions):
                 offsets.assigned(partitions)
-                state.lanes = MessageLanes()
+                state.lanes = MessageLanes(ordersByKey: configuration.ordersByKey)
                 state.delayed = DelayedMessages()
                 state.epoch += 1
                 state.revokeDeadline = nil
@@ -194,7 +194,7 @@ struct MessageLoop<Handler: MessageHandler>: Sendable {
         watchdog.cancelAll()
         await settle(&state)
         offsets.forget()
-        state.lanes = MessageLanes()
+        state.lanes = MessageLanes(ordersByKey: configuration.ordersByKey)
         state.delayed = DelayedMessages()
         state.epoch += 1
         state.revokeDeadline = nil

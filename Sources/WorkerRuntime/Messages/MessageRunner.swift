@@ -104,13 +104,15 @@ struct MessageRunner<Handler: MessageHandler>: Sendable {
     /// Hands a failed message to the next retry topic, or after the last attempt to the DLQ.
     private func handOn(_ delivery: Delivery, _ failure: Failure, _ asked: Duration?, _ isStale: @Sendable () -> Bool) async -> Result {
         let now = WallClock.nowMs()
-        let failed = ContinuousClock.now
-        window.note(delivery.id, failed: true)
-        // When most fail, it is what they depend on that fails. Those that fail now are counted before the first of them is written.
-        if !window.isOutage {
-            guard await control.wait(configuration.verdictDelay, isStale) else { return .abandoned }
+        if !failure.isIsolated {
+            let failed = ContinuousClock.now
+            window.note(delivery.id, failed: true)
+            // When most fail, it is what they depend on that fails. Those that fail now are counted before the first of them is written.
+            if !window.isOutage {
+                guard await control.wait(configuration.verdictDelay, isStale) else { return .abandoned }
+            }
+            if window.wasOutage(since: failed) { return .outage(failure) }
         }
-        if window.wasOutage(since: failed) { return .outage(failure) }
         noteRetry(delivery, failure)
         guard let topic = retries.topic(afterAttempt: delivery.attempt) else { return await giveUp(delivery, failure, isStale) }
         let delay = asked ?? configuration.delay(beforeAttempt: delivery.attempt + 1) ?? configuration.retryDelays.last ?? .zero

@@ -158,10 +158,13 @@ struct LostDatabase: Sendable {
     private func request(_ projection: ProjectionName) -> ReplayRequest { .rebuild(projection, rate: rate) }
 
     private func seed(_ catalogue: SeedFile, _ database: PostgresClient) async throws {
-        try await Rebuild.ensureTrusted(settings)
         let keys = try Connections.personalDataKeys(settings)
         try await Connections.redis(settings) { redis in
-            _ = try await Seeder(database: database, engine: BookingEngine(redis: redis), keys: keys).load(catalogue)
+            let seeder = Seeder(database: database, engine: BookingEngine(redis: redis), keys: keys)
+            // The rows first: a Redis that was lost too gets its zones from them, and what was sold of them from the topic.
+            try await seeder.write(catalogue)
+            try await Rebuild.ensureTrusted(settings)
+            _ = try await seeder.load(catalogue)
         }
     }
 

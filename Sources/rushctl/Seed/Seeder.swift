@@ -34,6 +34,14 @@ struct Seeder: Sendable {
 
     /// Loads everything; what is there already keeps its times and its stock.
     func load(_ file: SeedFile) async throws -> Report {
+        try await write(file)
+        var report = Report(events: [])
+        for event in file.events { report.events.append(try await loadStock(event, SeedFile.id("tenant", file.tenant.slug))) }
+        return report
+    }
+
+    /// Writes the rows alone.
+    func write(_ file: SeedFile) async throws {
         let tenant: TenantID = SeedFile.id("tenant", file.tenant.slug)
         try await database.transaction { connection in
             _ = try connection.query(
@@ -58,9 +66,6 @@ struct Seeder: Sendable {
             guard let keys else { throw SeedError("PII_KEY must be set: the file has people") }
             for person in people { _ = try await People(database: database, keys: keys).ensure(person) }
         }
-        var report = Report(events: [])
-        for event in file.events { report.events.append(try await loadStock(event, tenant)) }
-        return report
     }
 
     private static func category(_ category: SeedFile.Named) -> String { (SeedFile.id("category", category.slug) as EventID).description }
@@ -147,8 +152,8 @@ struct Seeder: Sendable {
         let zones = try await database.query(
             """
             SELECT z.id, z.show_id, z.name, z.capacity, z.price_minor, z.currency, e.max_tickets_per_user, e.min_age, e.allows_bank_transfer,
-                   (extract(epoch FROM e.sale_opens_at) * 1000)::bigint AS opens, (extract(epoch FROM s.sale_closes_at) * 1000)::bigint AS closes,
-                   (extract(epoch FROM s.ends_at) * 1000)::bigint AS ends
+                   (extract(epoch FROM e.sale_opens_at) * 1000)::bigint AS opens, (extract(epoch FROM CASE WHEN e.status = 'cancelled' THEN least(s.sale_closes_at, now()) ELSE s.sale_closes_at END) * 1000)::bigint
+                       AS closes, (extract(epoch FROM s.ends_at) * 1000)::bigint AS ends
             FROM seat_zones z JOIN shows s ON s.id = z.show_id JOIN events e ON e.id = z.event_id
             WHERE z.event_id = $1::uuid ORDER BY s.starts_at, s.id, z.name
             """, [.text(eventID.description)])

@@ -55,6 +55,16 @@ extension EndToEnd {
             #expect(looks.allSatisfy { $0["actor"].string?.isEmpty == false })
         }
 
+        @Test func whoJoinsAndLeavesALineIsFoundByItsEvent() async throws {
+            let admin = try await installation.operatorClient()
+            let event = try await installation.lined(EventPlan(.general("Floor", 10)))
+            let client = try await installation.client()
+            #expect(try await client.join(event).status == 202)
+            #expect(try await client.leave(event).status == 202)
+            let wishes = try await rows(2, "entity=queue&entity_id=\(event.id)&actor=\(client.user.id)", admin)
+            #expect(wishes.map { $0["action"].string } == ["DELETE /queue/leave", "POST /queue/join"])
+        }
+
         @Test func onlyAnAdminIsLetInAndAWrongQueryIsNamed() async throws {
             expectRefusal(try await installation.anonymous().get(Self.path), 401, "UNAUTHORIZED", field: "Authorization")
             for client in [try await installation.client(), try await installation.staff()] {

@@ -7,7 +7,16 @@ extension CurlError: ClassifiedError {
     /// As the client says: "later" is tried again, a server that is away is waited for.
     public var failure: Failure {
         // Both name the same four dispositions.
-        Failure(Failure.Disposition(rawValue: disposition.rawValue) ?? .retry, label: "send_\(label)", message: description)
+        Failure(
+            Failure.Disposition(rawValue: disposition.rawValue) ?? .retry, label: "send_\(label)", message: description,
+            isIsolated: isOfRecipient)
+    }
+
+    /// Whether the mail server wants a mail later for its recipient's sake: a full mailbox, greylisting. A final word of policy (554 5.7.1, "relay
+    /// denied") is about us.
+    private var isOfRecipient: Bool {
+        guard code == .later, let reply, reply.stage == .recipient else { return false }
+        return reply.code < 500 || !reply.isPolicy
     }
 
     public var site: String? { "\(file):\(line)" }
@@ -29,5 +38,12 @@ extension TicketError: ClassifiedError {
 
 extension WebhookRefusal: ClassifiedError {
     /// It asked for another try.
-    public var failure: Failure { Failure(.retry, label: "webhook_\(status / 100)xx", message: description) }
+    public var failure: Failure { Failure(.retry, label: "webhook_\(status / 100)xx", message: description, isIsolated: true) }
+}
+
+extension UnreachableEndpoint: ClassifiedError {
+    /// It is one user's own, and no reason to keep anybody else waiting.
+    public var failure: Failure { Failure(.retry, label: "webhook_unreachable", message: description, isIsolated: true) }
+
+    public var site: String? { cause.site }
 }

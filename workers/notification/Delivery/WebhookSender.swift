@@ -5,6 +5,9 @@ import Domain
 /// Hands texts for telephones and push messages on by webhook, signed as Standard Webhooks 1.0 has it (`webhook-id`, `webhook-timestamp`,
 /// `webhook-signature: v1,` and the base 64 of HMAC-SHA256 over `id.timestamp.body`).
 struct WebhookSender: Sendable {
+    /// How often a push endpoint that cannot be reached is tried: as often as the retry topics deliver a message.
+    static let tries = 4
+
     private let client: CurlClient
     private let key: SymmetricKey
     /// Takes the SMS; nil when there is none.
@@ -24,7 +27,7 @@ struct WebhookSender: Sendable {
 
     /// Hands one message on.
     /// - Returns: how it ended, where that is decided.
-    /// - Throws: `CurlError` or ``WebhookRefusal`` for what another try may mend.
+    /// - Throws: `CurlError`, ``WebhookRefusal`` or, for push, ``UnreachableEndpoint`` for what another try may mend.
     func send(_ letter: Letter, to address: String, _ script: TemplateBook.Script) async throws -> Verdict {
         let isPush = letter.channel == .push
         guard let url = isPush ? address : smsURL else { return .failed("not_configured") }
@@ -47,10 +50,15 @@ struct WebhookSender: Sendable {
                 ("Content-Type", "application/json"), ("webhook-id", letter.messageID), ("webhook-timestamp", seconds),
                 ("webhook-signature", "v1,\(signature(letter.messageID, seconds, body.bytes))"),
             ], body: body.bytes)
-        switch try await status(of: request) {
+        switch try await answer(to: request) {
         case .status(200..<300): return .sent
         case .forbidden: return .failed("forbidden_address")
         case .invalid: return .failed("bad_address")
+        // Our own provider is waited for; a user's endpoint that is gone must not hold up anybody else.
+        case .unreachable(let error) where !isPush: throw error
+        case .unreachable(let error):
+            guard letter.attempt < Self.tries else { return .failed("unreachable") }
+            throw UnreachableEndpoint(cause: error)
         // The endpoint is there and wants the message later, or is in trouble.
         case .status(let status) where status >= 500 || [408, 425, 429].contains(status): throw WebhookRefusal(status: status)
         case .status(404), .status(410): return .failed("bad_address")
@@ -64,15 +72,18 @@ struct WebhookSender: Sendable {
         case forbidden
         /// The URL is none.
         case invalid
+        /// Nothing usable came from there.
+        case unreachable(CurlError)
     }
 
-    private func status(of request: HTTPRequest) async throws(CurlError) -> Answer {
+    private func answer(to request: HTTPRequest) async throws(CurlError) -> Answer {
         do throws(CurlError) {
             return .status(try await client.send(request).status)
         } catch {
             switch error.code {
             case .forbiddenAddress: return .forbidden
             case .invalidRequest: return .invalid
+            case .notResolved, .notConnected, .tls, .timeout, .connectionLost, .protocolViolation: return .unreachable(error)
             default: throw error
             }
         }
@@ -88,4 +99,11 @@ struct WebhookRefusal: Error, CustomStringConvertible {
     let status: Int
 
     var description: String { "the webhook was answered with \(status)" }
+}
+
+/// A push endpoint that gave no usable answer.
+struct UnreachableEndpoint: Error, CustomStringConvertible {
+    let cause: CurlError
+
+    var description: String { "the push endpoint cannot be reached: \(cause)" }
 }

@@ -30,17 +30,35 @@ struct ReminderClock: Service {
         }
     }
 
-    /// Sends one batch.
+    /// Sends one batch, side by side.
     /// - Returns: how many bookings were due.
     /// - Throws: when the server or the database is away; what was not sent is due again after a while.
     func remind() async throws -> Int {
         try await reminders.endLate(at: now())
         let notices = try await reminders.due(at: now())
-        for claim in try await store.claimByClock(notices) {
-            for (channel, verdict) in claim.ended { metrics.ended(channel, verdict) }
-            for letter in claim.letters { try await deliver(letter) }
-        }
+        let claims = try await store.claimByClock(notices)
+        for (channel, verdict) in claims.flatMap(\.ended) { metrics.ended(channel, verdict) }
+        try await deliver(claims.flatMap(\.letters))
         return notices.count
+    }
+
+    /// Sends letters side by side; what befalls one keeps none of the others from being sent.
+    /// - Throws: when all are over, the first outage.
+    private func deliver(_ letters: [Letter]) async throws {
+        let error = await withTaskGroup(of: (any Error)?.self) { group in
+            for letter in letters {
+                group.addTask {
+                    do {
+                        try await deliver(letter)
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            return await group.reduce(nil) { $0 ?? $1 }
+        }
+        if let error { throw error }
     }
 
     private func deliver(_ letter: Letter) async throws {

@@ -3,8 +3,8 @@ import PostgresClient
 
 /// Finds the bookings whose shows begin soon and whose people have not been reminded.
 struct ReminderStore: Sendable {
-    /// Bookings reminded of at a time.
-    static let batch = 200
+    /// Bookings reminded of at a time: no more than are sent side by side, so that all are over well before another copy's ``patience`` is.
+    static let batch = 16
     /// How long a reminder that is on its way is left to whoever sends it; PostgreSQL's notation.
     static let patience = "2 minutes"
 

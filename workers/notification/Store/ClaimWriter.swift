@@ -21,15 +21,17 @@ struct ClaimWriter: Sendable {
     }
 
     /// What each wish gave, in their order.
-    /// - Parameter onlyUntouched: leaves rows alone that somebody touched less than ``ReminderStore/patience`` ago.
-    func claim(
-        _ wishes: [NotificationStore.Wish], onlyUntouched: Bool = false, _ connection: PostgresConnection
-    ) throws -> [NotificationStore.Claim] {
-        let recipients = try recipients(Set(wishes.map(\.notice.user)), connection)
+    /// - Parameter byClock: leaves rows alone that somebody touched less than ``ReminderStore/patience`` ago, and ends those of people whose data
+    ///   cannot be read, as no retry topic takes them out of the way.
+    /// - Throws: `PersonalDataError` for such people otherwise, and when nobody of several can be read: then it is the key that is wrong.
+    func claim(_ wishes: [NotificationStore.Wish], byClock: Bool = false, _ connection: PostgresConnection) throws -> [NotificationStore.Claim] {
+        let (recipients, unreadable) = try recipients(Set(wishes.map(\.notice.user)), connection)
+        if let error = unreadable.values.first, !byClock || (recipients.isEmpty && unreadable.count > 1) { throw error }
         let nowMs = WallClock.nowMs()
         var rows: [Row] = []
         for (index, wish) in wishes.enumerated() {
             let recipient = recipients[wish.notice.user]
+            let unreachable = unreadable[wish.notice.user].map { "personal_data_\($0.label)" } ?? "no_address"
             for channel in wish.notice.occasion.channels {
                 let address = recipient?.address(on: channel)
                 // A mail is owed to everybody; the rest only to those who want it.
@@ -38,14 +40,14 @@ struct ClaimWriter: Sendable {
                 rows.append(
                     Row(
                         wish: index, id: "\(UUIDBits.version7(nowMs: nowMs, shard: Shard(truncating: 0)))", notice: wish.notice, channel: channel,
-                        template: template, verdict: wish.isStale ? .skipped("too_late") : address == nil ? .failed("no_address") : nil,
+                        template: template, verdict: wish.isStale ? .skipped("too_late") : address == nil ? .failed(unreachable) : nil,
                         messageID: identity.id(entity: wish.notice.entityID, template: template, version: wish.notice.version)))
             }
         }
         // All copies insert in one order, so that they wait for each other rather than deadlock.
         rows.sort { ($0.notice.entityID, $0.template, $0.notice.version) < ($1.notice.entityID, $1.template, $1.notice.version) }
         var claims = [NotificationStore.Claim](repeating: .init(), count: wishes.count)
-        let written = try write(rows, onlyUntouched, connection)
+        let written = try write(rows, onlyUntouched: byClock, connection)
         for row in rows {
             guard let found = written[Key(row.notice.entityID, row.template, row.notice.version)] else { continue }
             if let verdict = row.verdict {
@@ -60,14 +62,23 @@ struct ClaimWriter: Sendable {
         return claims
     }
 
-    private func recipients(_ users: Set<UserID>, _ connection: PostgresConnection) throws -> [UserID: Recipient] {
+    /// How people are reached, and whose data cannot be read. Who was forgotten is in neither.
+    private func recipients(
+        _ users: Set<UserID>, _ connection: PostgresConnection
+    ) throws -> (readable: [UserID: Recipient], unreadable: [UserID: PersonalDataError]) {
         let rows = try connection.query(
             "SELECT \(Recipient.columns) FROM users u WHERE u.id = ANY($1::uuid[])", [.textArray(users.map(\.description))])
-        var recipients: [UserID: Recipient] = [:]
+        var readable: [UserID: Recipient] = [:]
+        var unreadable: [UserID: PersonalDataError] = [:]
         for row in rows {
-            if let user = UserID(try row.string("user_id")) { recipients[user] = try Recipient(row, keys) }
+            guard let user = UserID(try row.string("user_id")) else { continue }
+            do {
+                readable[user] = try Recipient(row, keys)
+            } catch let error as PersonalDataError {
+                unreadable[user] = error
+            }
         }
-        return recipients
+        return (readable, unreadable)
     }
 
     private struct Key: Hashable {
@@ -90,7 +101,7 @@ struct ClaimWriter: Sendable {
     }
 
     /// Writes rows; those that are not there afterwards had ended before.
-    private func write(_ rows: [Row], _ onlyUntouched: Bool, _ connection: PostgresConnection) throws -> [Key: Written] {
+    private func write(_ rows: [Row], onlyUntouched: Bool, _ connection: PostgresConnection) throws -> [Key: Written] {
         let found = try connection.query(
             """
             INSERT INTO notifications AS n (id, tenant_id, user_id, event_id, entity_type, entity_id, template, version, channel, status, reason, message_id)

@@ -54,10 +54,10 @@ struct NotificationStore: Sendable {
     func claim(_ notice: Notice, isStale: Bool) async throws -> Claim { try await claims(Wish(notice: notice, isStale: isStale)) }
 
     /// The same for what the clock begins, of which no message comes again: of rows that are there only those that nobody has touched for a while, so
-    /// that of many copies one sends each.
+    /// that of many copies one sends each. The reminder of a person whose data cannot be read is a failed one.
     func claimByClock(_ notices: [Notice]) async throws -> [Claim] {
         let (writer, wishes) = (writer, notices.map { Wish(notice: $0, isStale: false) })
-        return try await database.transaction { try writer.claim(wishes, onlyUntouched: true, $0) }
+        return try await database.transaction { try writer.claim(wishes, byClock: true, $0) }
     }
 
     /// Ends a row.
