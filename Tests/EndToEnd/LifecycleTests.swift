@@ -66,7 +66,8 @@ extension EndToEnd {
             #expect(try await installation.available(zone) == count * 2, "seats came back exactly once")
             try await waitUntil("every row has ended at its second version") {
                 try await installation.psql(
-                    "SELECT count(*), min(version % 1000000), max(version % 1000000) FROM bookings WHERE zone_id = '\(zone.id)' AND status IN ('cancelled', 'expired')")
+                    "SELECT count(*), min(version % 1000000), max(version % 1000000) FROM bookings WHERE zone_id = '\(zone.id)' AND status IN ('cancelled', 'expired')"
+                )
                     == [["\(count)", "2", "2"]]
             }
             // The allowance came back once too: four fit, a fifth does not.

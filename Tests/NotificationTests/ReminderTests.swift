@@ -86,7 +86,8 @@ import Testing
             _ = try await office.database.query("UPDATE users SET data_key = '\\x00'", [])
             await #expect(throws: (any Error).self) { _ = try await clock.remind() }
             #expect(try await office.rows().isEmpty)
-            _ = try await office.database.query("UPDATE users SET data_key = $1 WHERE id = $2::uuid", [PostgresValue(key), .text(people[1].description)])
+            _ = try await office.database.query(
+                "UPDATE users SET data_key = $1 WHERE id = $2::uuid", [PostgresValue(key), .text(people[1].description)])
             #expect(try await clock.remind() == 3)
             #expect(
                 try await office.rows().sorted() == [

@@ -100,7 +100,8 @@ import WorkerRuntime
         }
         let away = CurlError(code: .notConnected, operation: "POST", message: "m")
         for error in [
-            mail(.later, .recipient, 452, "4.2.2"), mail(.later, .recipient, 451, "4.7.1"), WebhookRefusal(status: 503), UnreachableEndpoint(cause: away),
+            mail(.later, .recipient, 452, "4.2.2"), mail(.later, .recipient, 451, "4.7.1"), WebhookRefusal(status: 503),
+            UnreachableEndpoint(cause: away),
         ] as [any Error] {
             #expect(Failure(error).isIsolated && Failure(error).disposition == .retry, "\(error)")
         }

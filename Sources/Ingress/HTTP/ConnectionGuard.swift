@@ -6,7 +6,8 @@ import Telemetry
 /// Answers what never becomes a request: headers that are too large (431), bytes that are not HTTP (400), a sender that is too slow (408);
 /// and closes a connection that is idle.
 ///
-/// A request that asks for another protocol (`Upgrade: h2c`, CONNECT) is answered in this one and is its connection's last: the decoder reads nothing behind it.
+/// A request that asks for another protocol (`Upgrade: h2c`, CONNECT) is answered in this one and is its connection's last: the decoder reads nothing
+/// behind it.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -121,7 +122,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard let readingSince, let context, context.channel.isActive else { return }
         let left = readingSince + Self.requestLimit - .now()
         if left > .zero { return scheduleCheck(in: left) }
-        refuse(context, APIError(.requestTimeout, "The request took too long to arrive.", field: "request", reason: "must arrive within 15 s"))
+        let error = APIError(.requestTimeout, "The request took too long to arrive.", field: "request", reason: "must arrive within 15 s")
+        if owed > 0 { refusal = error } else { refuse(context, error) }
     }
 
     private func scheduleIdleCheck(in delay: TimeAmount) {

@@ -20,7 +20,7 @@ final class ArrivalCounter: Service, Sendable {
         self.logger = logger
     }
 
-    /// One reserve more, whatever became of it.
+    /// One reserve more, whether or not there was a ticket for it.
     func count(_ event: EventID) { counts.withLock { $0[event, default: 0] += 1 } }
 
     /// What was counted since the last call.

@@ -77,7 +77,7 @@ struct ReserveRoute: Sendable {
     }
 
     /// Whether somebody came for tickets: what one account can repeat without end must not switch an event's waiting room on.
-    private static func isArrival(_ outcome: ReserveOutcome) -> Bool {
+    static func isArrival(_ outcome: ReserveOutcome) -> Bool {
         switch outcome {
         // A zone that is not there may be of an event that is not either.
         case .zoneUnknown, .rateLimited, .replayed, .keyReused: false

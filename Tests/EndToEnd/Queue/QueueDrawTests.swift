@@ -73,13 +73,13 @@ extension EndToEnd {
             let stack = installation.stack
             try await stack.startWorker(queueRelease.program)
             let event = try await installation.seed(EventPlan(.general("Floor", 10)))
-            let clients = try await installation.clients(40)
+            let clients = try await installation.clients(120)
             await stack.stop(queueRelease)
             try await stack.startCopy(queueRelease, environment: ["QUEUE_AUTOMATIC_RATE": "20", "QUEUE_AUTOMATIC_OFF_SECONDS": "2"])
             // Some 80 a second; most get nothing, which is a rush all the same.
             var isOpen = false
             let opened = try await waitUntil("the line is open", limit: .seconds(30), pause: .milliseconds(100)) {
-                let answers = try await atOnce(10) { _ in try await clients[Int.random(in: 0..<39)].reserve(event.zone, quantity: 4) }
+                let answers = try await atOnce(10) { _ in try await clients[Int.random(in: 0..<119)].reserve(event.zone, quantity: 4) }
                 isOpen = answers.contains { $0.json["error"]["code"].string == "QUEUE_REQUIRED" }
                 return isOpen
             }
@@ -87,8 +87,8 @@ extension EndToEnd {
             report("a rush opened the line after \(opened.inMs) ms")
             let line = try await installation.operatorClient().probe.get("/api/v1/admin/events/\(event.id)/queue-mode").json["data"]
             #expect(line["mode"].string == "fifo" && line["origin"].string == "automatic")
-            #expect(try await clients[39].join(event).status == 202)
-            #expect(try await clients[39].reserve(event.zone, pass: try await clients[39].pass(event)).status == 202)
+            #expect(try await clients[119].join(event).status == 202)
+            #expect(try await clients[119].reserve(event.zone, pass: try await clients[119].pass(event)).status == 202)
             try await waitUntil("the line is closed again") {
                 try await installation.operatorClient().probe.get("/api/v1/admin/events/\(event.id)/queue-mode").json["data"]["mode"].string == "off"
             }
