@@ -35,9 +35,13 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
     var isService: Bool { self == .redis || self == .postgres || self == .broker || self == .simulator || self == .mailCatcher }
 
     /// What reports may be seconds behind, so it leaves the processors to what decides: on two cores a batch of the projection would hold up
-    /// the reserves of that moment.
+    /// the reserves of that moment. Who tells, counts and notes may fall behind further, and catches up afterwards.
     var niceness: Int32 {
-        self == .postgres || program == "inventory-sync" || program == "analytics" || program == "audit" || program == "notification" ? 10 : 0
+        switch program {
+        case Component.postgres.program, "inventory-sync": 10
+        case "notification", "analytics", "audit": 19
+        default: 0
+        }
     }
 
     /// Whether it is a copy of a worker.
