@@ -67,7 +67,13 @@ public final class OutboxPublisher: Service, Sendable {
     /// - Parameter then: called once, on any thread. It must not block.
     public func publish(_ entry: OutboxEntry, then: @escaping @Sendable (Publication) -> Void) {
         let now = ContinuousClock.now
-        guard mayTry(now) else { return then(.inOutbox) }
+        let mayTry = state.withLock { state in
+            guard let probe = state.nextProbe else { return true }
+            if now < probe { return false }
+            state.nextProbe = now + limits.probe
+            return true
+        }
+        guard mayTry else { return then(.inOutbox) }
         let waiter = Waiter(deadline: now + limits.acknowledgement, then)
         state.withLock { $0.waiting.append(waiter) }
         if let error = enqueue(entry, waiter) {
@@ -78,22 +84,9 @@ public final class OutboxPublisher: Service, Sendable {
 
     /// Publishes entries in their order without waiting, as workers do that have the entry's safety already.
     public func publishWithoutWaiting(_ entries: [OutboxEntry]) {
-        guard !entries.isEmpty else { return }
-        let wasAway = isAway
-        guard mayTry(.now) else { return }
-        // While Kafka is away one entry finds out whether it still is; the sweepers send the others.
-        for entry in wasAway ? entries.prefix(1) : entries[...] {
+        if isAway { return }
+        for entry in entries {
             if let error = enqueue(entry, nil) { return markAway(error) }
-        }
-    }
-
-    /// Whether an entry may be sent now: always while Kafka answers, else one in a while.
-    private func mayTry(_ now: ContinuousClock.Instant) -> Bool {
-        state.withLock { state in
-            guard let probe = state.nextProbe else { return true }
-            if now < probe { return false }
-            state.nextProbe = now + limits.probe
-            return true
         }
     }
 
