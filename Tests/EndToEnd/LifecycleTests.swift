@@ -22,7 +22,8 @@ extension EndToEnd {
             expectRefusal(try await client.reserve(event.zones[0]), 409, "MAX_PER_USER_EXCEEDED")
             for held in [places, seats] {
                 #expect(try await client.ending(of: held.id) == "expired")
-                let changed = try #require(WallClock(try await client.booking(held.id).json["data"]["updated_at"].string))
+                let booking = try await client.booking(held.id, becomes: "is read as expired") { $0["status"].string == "expired" }
+                let changed = try #require(WallClock(booking["updated_at"].string))
                 #expect(changed >= held.expiresAt, "it ended before its time")
                 report("a hold was released \(changed.ms - held.expiresAt.ms) ms after it was due")
             }
