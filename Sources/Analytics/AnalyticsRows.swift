@@ -14,7 +14,8 @@ struct AnalyticsRows {
 
     let schema: String
 
-    /// Inserts rows that are not there, in the transaction that is open.
+    /// Inserts rows that are not there, in the transaction that is open; of copies the first, since a second may differ in its time (the place in the
+    /// staging table, `ctid`, is the order of coming).
     func insert(_ rows: [Row], on connection: PostgresConnection) throws(PostgresError) -> Fresh {
         try stage(rows, on: connection)
         var fresh = Fresh()
@@ -65,7 +66,7 @@ struct AnalyticsRows {
         WITH fresh AS (
             INSERT INTO \(schema).events_raw (month, id, type, tenant_id, event_id, occurred_at, quantity, amount_minor, currency, value)
             SELECT month, id, type, tenant_id, event_id, timestamptz 'epoch' + at_ms * interval '1 ms', quantity, amount_minor, currency, value
-            FROM pg_temp.analytics_incoming ORDER BY month, id
+            FROM pg_temp.analytics_incoming ORDER BY month, id, ctid
             ON CONFLICT (month, id) DO NOTHING
             RETURNING type, tenant_id, event_id, occurred_at, quantity, amount_minor, currency
         )

@@ -24,6 +24,9 @@ public final class OutboxPublisher: Service, Sendable {
         public var acknowledgement: Duration = .milliseconds(230)
         /// How often an absent Kafka is tried by a caller.
         public var probe: Duration = .milliseconds(500)
+        /// For how long Kafka must be connected again before it is taken to be back by one whom nothing else tells; longer than the sweepers of others
+        /// need for what stayed in the outbox.
+        public var settling: Duration = .seconds(5)
         /// How often deadlines are looked at and acknowledged entries deleted.
         public var tick: Duration = .milliseconds(20)
         /// Acknowledged entries that may wait for their deletion; beyond it they are left to the sweeper.
@@ -38,6 +41,8 @@ public final class OutboxPublisher: Service, Sendable {
         var acknowledgedCount = 0
         /// When Kafka was found away, the moment from which one caller may try it again.
         var nextProbe: ContinuousClock.Instant?
+        /// Since when the producer is connected again while Kafka is taken to be away.
+        var connectedSince: ContinuousClock.Instant?
     }
 
     private let producer: KafkaProducer
@@ -150,12 +155,28 @@ public final class OutboxPublisher: Service, Sendable {
         }
         let unanswered = late.count { $0.resolve(.inOutbox) }
         if unanswered > 0 { markAway(nil) }
+        if isConnectedAgain(now) { markBack() }
         guard !acknowledged.isEmpty else { return }
         do {
             try await delete(acknowledged)
         } catch {
             // The sweeper sends them once more, and consumers know a second copy.
             logger.debug("acknowledged outbox entries were not deleted", metadata: ["error": "\(error.code)"])
+        }
+    }
+
+    /// Whether the producer has been connected for long enough while Kafka was taken to be away. A process without a sweeper, which waits for nothing
+    /// either, notices the return only so; by then the sweepers of others have sent what stayed in the outbox, and nothing overtakes it.
+    private func isConnectedAgain(_ now: ContinuousClock.Instant) -> Bool {
+        let isConnected = producer.isReachable
+        return state.withLock { state in
+            guard state.nextProbe != nil, isConnected else {
+                state.connectedSince = nil
+                return false
+            }
+            let since = state.connectedSince ?? now
+            state.connectedSince = since
+            return now - since >= limits.settling
         }
     }
 

@@ -55,6 +55,19 @@ struct AnalyticsWriterTests {
         }
     }
 
+    @Test func ofCopiesInOneBatchTheFirstStands() async throws {
+        try await Laboratory.with { laboratory in
+            let at = Self.now.ms
+            // Enough of them that a sort which forgets the order shows.
+            let firsts = try (0..<300).map { try AnalyticsEvent(Story.view("v\($0)", at: at - 5_000)) }
+            let seconds = try (0..<300).map { try AnalyticsEvent(Story.view("v\($0)", at: at)) }
+            #expect(try await laboratory.writer(now: Self.now).apply(firsts + seconds, next: [:]) == 300)
+            let moments = try await laboratory.database.query(
+                "SELECT DISTINCT (extract(epoch FROM occurred_at) * 1000)::bigint AS ms FROM events_raw")
+            #expect(try moments.map { try $0.int64("ms") } == [at - 5_000])
+        }
+    }
+
     @Test func redeliveriesDuplicatesAndAnyOrderChangeNothing() async throws {
         try await Laboratory.with { laboratory in
             let messages = Story(start: Self.now.ms - 600_000).messages(200)
