@@ -36,11 +36,11 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
 
     /// What reports may be seconds behind, so it leaves the processors to what decides: on two cores a batch of the projection would hold up
     /// the reserves of that moment. Who tells, counts and notes may fall behind further, and catches up afterwards.
-    var niceness: Int32 {
+    var precedence: Precedence {
         switch program {
-        case Component.postgres.program, "inventory-sync": 10
-        case "notification", "analytics", "audit": 19
-        default: 0
+        case Component.postgres.program, "inventory-sync": .nice(10)
+        case "notification", "analytics", "audit": .idle
+        default: .normal
         }
     }
 

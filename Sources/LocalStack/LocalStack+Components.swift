@@ -42,7 +42,7 @@ extension LocalStack {
                 launch: { log in
                     PostgresServer.removeStalePidFile(directory)
                     var launch = PostgresServer.launch(directory: directory, port: at.port, log: log)
-                    launch.niceness = Component.postgres.niceness
+                    launch.precedence = Component.postgres.precedence
                     return launch
                 }, isReady: isReady))
         try await PostgresServer.createDatabase(directory: directory, port: at.port, password: password, log: setUpLog)
@@ -121,7 +121,7 @@ extension LocalStack {
             Plan(
                 component: component, ports: ports + [metricsPort],
                 launch: { log in
-                    ProcessLaunch(program: program, arguments: [], environment: environment, logPath: log, niceness: component.niceness)
+                    ProcessLaunch(program: program, arguments: [], environment: environment, logPath: log, precedence: component.precedence)
                 },
                 isReady: { [path = check.path] in (try? await probe.get(path))?.status == 200 }))
     }

@@ -11,8 +11,7 @@ struct ProcessLaunch: Sendable {
     var logPath: String
     /// Runs as this user; nil keeps the current one.
     var user: String?
-    /// How far it stands back when the processors are busy (nice(2)), 0 to 19.
-    var niceness: Int32 = 0
+    var precedence = Precedence.normal
 
     /// Starts it in a process group of its own (so that Ctrl-C reaches only the supervisor), with its log as output.
     /// Files are not inherited because all that this process opens is closed on exec.
@@ -51,7 +50,7 @@ struct ProcessLaunch: Sendable {
             throw LocalStackError(.system, operation: "start \(program)", message: String(cString: strerror(status)))
         }
         // Threads and children to come inherit it. Standing back is a favour: where the system refuses, it is not done.
-        if niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(pid), niceness) }
+        precedence.apply(to: pid)
         return pid
     }
 
@@ -59,5 +58,27 @@ struct ProcessLaunch: Sendable {
         let pointers = strings.map { strdup($0) }
         defer { for pointer in pointers { free(pointer) } }
         return body(pointers + [nil])
+    }
+}
+
+/// How far a process stands back when the processors are busy.
+enum Precedence: Sendable {
+    case normal
+    /// Gets a smaller share (setpriority(2)), 1 to 19. It is not put aside at once when a process that gets more wakes.
+    case nice(Int32)
+    /// Runs when nobody else wants to, and is put aside at once (SCHED_IDLE of sched(7)).
+    case idle
+
+    /// SCHED_IDLE, which glibc's header keeps from Swift.
+    private static let schedIdle: Int32 = 5
+
+    func apply(to pid: pid_t) {
+        switch self {
+        case .normal: break
+        case .nice(let value): _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(pid), value)
+        case .idle:
+            var parameters = sched_param(sched_priority: 0)
+            _ = sched_setscheduler(pid, Self.schedIdle, &parameters)
+        }
     }
 }

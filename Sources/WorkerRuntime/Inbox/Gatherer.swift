@@ -6,7 +6,7 @@ import Synchronization
 public final class Gatherer<Item: Sendable, Answer: Sendable>: Sendable {
     /// The bounds of a gatherer.
     public struct Limits: Sendable {
-        /// How long the first item of an idle time waits for company.
+        /// How long a batch that is not full waits for company.
         public var window: Duration
         /// Items in one batch.
         public var batch: Int
@@ -56,8 +56,8 @@ public final class Gatherer<Item: Sendable, Answer: Sendable>: Sendable {
     }
 
     private func work() async {
-        try? await Task.sleep(for: limits.window)
         while true {
+            if state.withLock({ $0.waiting.count < limits.batch }) { try? await Task.sleep(for: limits.window) }
             let batch = state.withLock { state -> [Waiting] in
                 let batch = Array(state.waiting.prefix(limits.batch))
                 state.waiting.removeFirst(batch.count)

@@ -20,6 +20,9 @@ struct NotificationStore: Sendable {
         var ended: [(channel: Channel, verdict: Verdict)] = []
     }
 
+    /// Few commits rather than quick ones: a mail may take its time, and a sale shares the disk and the processors with it.
+    private static let window = Duration.milliseconds(50)
+
     private let claims: Gatherer<Wish, Claim>
     private let endings: Gatherer<Ending, Void>
     private let database: PostgresClient
@@ -35,8 +38,8 @@ struct NotificationStore: Sendable {
         self.database = database
         let writer = ClaimWriter(keys: keys, identity: identity, channels: channels)
         self.writer = writer
-        claims = Gatherer { wishes in try await database.transaction { try writer.claim(wishes, $0) } }
-        endings = Gatherer { endings in
+        claims = Gatherer(limits: .init(window: Self.window, parallel: 1)) { wishes in try await database.transaction { try writer.claim(wishes, $0) } }
+        endings = Gatherer(limits: .init(window: Self.window, parallel: 1)) { endings in
             _ = try await database.query(
                 """
                 UPDATE notifications n SET status = e.status, reason = e.reason, updated_at = now(),
