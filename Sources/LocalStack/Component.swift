@@ -38,8 +38,8 @@ public struct Component: Hashable, Sendable, CustomStringConvertible {
     /// the reserves of that moment. Who tells, counts and notes may fall behind further, and catches up afterwards.
     var precedence: Precedence {
         switch program {
-        case Component.postgres.program, "inventory-sync": .nice(10)
-        case "notification", "analytics", "audit": .idle
+        case "inventory-sync": .nice(10)
+        case Component.postgres.program, "notification", "analytics", "audit": .idle
         default: .normal
         }
     }

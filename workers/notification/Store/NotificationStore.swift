@@ -38,7 +38,8 @@ struct NotificationStore: Sendable {
         self.database = database
         let writer = ClaimWriter(keys: keys, identity: identity, channels: channels)
         self.writer = writer
-        claims = Gatherer(limits: .init(window: Self.window, parallel: 1)) { wishes in try await database.transaction { try writer.claim(wishes, $0) } }
+        claims = Gatherer(limits: .init(window: Self.window, parallel: 1)) { wishes in try await database.transaction { try writer.claim(wishes, $0) }
+        }
         endings = Gatherer(limits: .init(window: Self.window, parallel: 1)) { endings in
             _ = try await database.query(
                 """
