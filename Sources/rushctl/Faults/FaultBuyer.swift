@@ -27,19 +27,53 @@ struct FaultBuyer: Sendable {
     let place: JourneyBuyer.Place
     let number: Int
     let way: Way
+    /// Asked by whoever waits in line, whether it is still worth it; nil where there is no line.
+    var isWorthWaiting: (@Sendable () -> Bool)?
 
     func run() async -> Story {
         var story = Story(key: "faults-\(number)", way: way)
+        guard let isWorthWaiting else { return await buy(&story, pass: nil) }
+        guard let pass = await turn(&story, isWorthWaiting) else { return story }
+        return await buy(&story, pass: pass)
+    }
+
+    /// Joins the line and waits for the turn.
+    /// - Returns: the pass; nil for whom there is nothing left.
+    private func turn(_ story: inout Story, _ isWorthWaiting: @Sendable () -> Bool) async -> String? {
+        let body = #"{"event_id":"\#(place.event)"}"#
+        guard let joined = await send("queue/join", body, key: "\(story.key)-join", &story) else { return nil }
+        // Sold out.
+        if joined.status == 409 { return nil }
+        guard joined.status == 202 || joined.status == 200 else {
+            unexpected("join", joined, &story)
+            return nil
+        }
+        while isWorthWaiting() {
+            if let answer = try? await probe.get("/api/v1/queue/status?event_id=\(place.event)"), answer.status == 200 {
+                let mine = answer.json["data"]
+                if let pass = mine["queue_pass"].string { return pass }
+                if mine["status"].string != "waiting" && mine["status"].string != "admitted" { return nil }
+            }
+            try? await Task.sleep(for: Self.pause)
+        }
+        return nil
+    }
+
+    private func buy(_ story: inout Story, pass: String?) async -> Story {
         let payment = way == .payAtOnce ? #","payment":{"method":"card","payment_token":"pm_card_visa"}"# : ""
+        let quantity = pass == nil ? number % 3 + 1 : 1
         let body =
-            #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":\#(number % 3 + 1)\#(payment)}"#
-        guard let answer = await send("bookings/reserve", body, key: story.key, &story) else { return story }
+            #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":\#(quantity)\#(payment)}"#
+        guard let answer = await send("bookings/reserve", body, key: story.key, pass: pass, &story) else { return story }
         guard answer.status == 202, let booking = answer.json["data"]["booking_id"].string else {
             unexpected("reserve", answer, &story)
             return story
         }
         story.booking = booking
         if answer.json["data"]["payment_id"].string != nil { story.payments += 1 }
+        if pass != nil, let again = await send("bookings/reserve", body, key: "\(story.key)-again", pass: pass, &story), again.status == 202 {
+            unexpected("a second purchase with one pass", again, &story)
+        }
         await go(booking, &story)
         return story
     }
@@ -139,10 +173,11 @@ struct FaultBuyer: Sendable {
         }
     }
 
-    private func send(_ path: String, _ body: String, key: String, _ story: inout Story) async -> HTTPAnswer? {
+    private func send(_ path: String, _ body: String, key: String, pass: String? = nil, _ story: inout Story) async -> HTTPAnswer? {
+        let headers = [("Idempotency-Key", key)] + (pass.map { [("X-Queue-Pass", $0)] } ?? [])
         let deadline = ContinuousClock.now + Self.patience
         while ContinuousClock.now < deadline {
-            let answer = try? await probe.post("/api/v1/\(path)", json: body, headers: [("Idempotency-Key", key)], timeout: .seconds(5))
+            let answer = try? await probe.post("/api/v1/\(path)", json: body, headers: headers, timeout: .seconds(5))
             if let answer, answer.status != 503 { return answer }
             story.repeats += 1
             try? await Task.sleep(for: Self.pause)

@@ -15,13 +15,16 @@ final class FaultLoad: Sendable {
 
     private let installation: Installation
     private let place: JourneyBuyer.Place
+    /// Of the event with a waiting room, to which every fifth comes.
+    private let line: JourneyBuyer.Place
     private let perSecond: Int
     private let seed: UInt64
     private let state = Mutex(State())
 
-    init(installation: Installation, place: JourneyBuyer.Place, perSecond: Int, seed: UInt64) {
+    init(installation: Installation, place: JourneyBuyer.Place, line: JourneyBuyer.Place, perSecond: Int, seed: UInt64) {
         self.installation = installation
         self.place = place
+        self.line = line
         self.perSecond = perSecond
         self.seed = seed
     }
@@ -43,7 +46,10 @@ final class FaultLoad: Sendable {
                 try? await Task.sleep(until: start + .seconds(1) * number / perSecond)
                 if state.withLock({ $0.underWay >= Self.most }) { continue }
                 let way = FaultBuyer.Way.allCases.randomElement(using: &random) ?? .pay
-                let buyer = FaultBuyer(probe: probe.bearer(try await installation.token()), admin: admin, place: place, number: number, way: way)
+                var buyer = FaultBuyer(
+                    probe: probe.bearer(try await installation.token()), admin: admin, place: number % 5 == 0 ? line : place, number: number, way: way
+                )
+                if number % 5 == 0 { buyer.isWorthWaiting = { !self.state.withLock(\.isStopped) } }
                 number += 1
                 state.withLock { $0.underWay += 1 }
                 group.addTask {

@@ -27,6 +27,10 @@ struct FaultReport: Codable, Sendable {
     var lost = 0
     /// Two bookings for one Idempotency-Key.
     var doubled = 0
+    /// People who were admitted from the line.
+    var admitted = 0
+    /// People whom the line admitted more than once.
+    var admittedTwice = 0
     /// Rows of the audit.
     var audited = 0
     /// Events that analytics counted.
@@ -38,5 +42,5 @@ struct FaultReport: Codable, Sendable {
     var faults: [String] = []
     var events: [Event] = []
 
-    var ok: Bool { lost == 0 && doubled == 0 && invariantsOk && faults.isEmpty }
+    var ok: Bool { lost == 0 && doubled == 0 && admittedTwice == 0 && invariantsOk && faults.isEmpty }
 }

@@ -9,7 +9,7 @@ struct Faults: AsyncParsableCommand {
         abstract: "Kills, freezes and restarts everything under load, then checks that nothing is lost or doubled.",
         discussion: """
             An installation of its own, on free ports and in a folder of its own: people reserve, pay (with cards that succeed, decline, time out and \
-            answer late), pay in two tabs, cancel, let expire, and ask their money back, while the ingress, the workers, the broker, Redis, PostgreSQL \
+            answer late), pay in two tabs, cancel, let expire, ask their money back, and wait in line for an event with too few places, while the ingress, the workers, the broker, Redis, PostgreSQL \
             and the payment simulator are killed, frozen and restarted at random moments. Afterwards everything must come to rest, and all invariants \
             must hold. The same seed does the same things at the same moments. Exit code 1 when something is lost, doubled or broken.
             """)
@@ -64,12 +64,20 @@ struct Faults: AsyncParsableCommand {
 
     private func measure(_ installation: Installation, _ seed: UInt64) async throws -> FaultReport {
         let zone = SeedFile.Zone(name: "Field", capacity: 1_000_000, priceMinor: 12_345)
+        // For half of those who come to it.
+        let few = SeedFile.Zone(name: "Club", capacity: max(4, rate * seconds / 10), priceMinor: 12_345)
         let catalogue = SeedFile(
-            tenant: .init(slug: "faults", name: "Faults"), events: [.init(slug: "faults", title: "Faults", shows: [.init(zones: [zone])])])
-        let event = try await installation.start(catalogue).events[0]
-        let place = JourneyBuyer.Place(
-            event: "\(event.eventID)", show: "\(event.shows[0].showID)", zone: "\(event.shows[0].zones[0].zoneID)")
-        let load = FaultLoad(installation: installation, place: place, perSecond: rate, seed: seed)
+            tenant: .init(slug: "faults", name: "Faults"),
+            events: [
+                .init(slug: "faults", title: "Faults", shows: [.init(zones: [zone])]),
+                .init(slug: "line", title: "Line", shows: [.init(zones: [few])]),
+            ])
+        let places = try await installation.start(catalogue).events.map { event in
+            JourneyBuyer.Place(event: "\(event.eventID)", show: "\(event.shows[0].showID)", zone: "\(event.shows[0].zones[0].zoneID)")
+        }
+        let line = LineAccount(installation: installation, event: places[1].event)
+        try await line.open()
+        let load = FaultLoad(installation: installation, place: places[0], line: places[1], perSecond: rate, seed: seed)
         let spree = FaultSpree(stack: installation.stack, plan: FaultPlan(seed: seed, length: .seconds(seconds)))
         let isOver = ContinuousClock.now + .seconds(seconds)
         async let coming: Void = load.run()
@@ -81,6 +89,7 @@ struct Faults: AsyncParsableCommand {
         report.events = spree.events
         report.kills = report.events.count { $0.what == "kill" }
         try await FaultAccount(installation: installation, stories: load.stories).settle(&report, limit: .seconds(drain))
+        try await line.settle(&report)
         try await AuditAccount(installation: installation).settle(&report, limit: .seconds(drain))
         let figures = try await AnalyticsCommand.Check.report(installation.settings, wait: .seconds(drain))
         report.counted = Int(figures.read)
@@ -96,6 +105,7 @@ struct Faults: AsyncParsableCommand {
         Swift.print("payments     \(report.payments) answered with 202; \(report.repeats) requests sent again")
         Swift.print("lost         \(report.lost)")
         Swift.print("doubled      \(report.doubled)")
+        Swift.print("admitted     \(report.admitted) from the line, \(report.admittedTwice) of them twice")
         Swift.print("audited      \(report.audited) rows, in chains that hold where nothing else is said below")
         Swift.print("counted      \(report.counted) events, in figures that equal a recount where nothing else is said below")
         Swift.print("at rest      after \(report.drainedMs) ms")
