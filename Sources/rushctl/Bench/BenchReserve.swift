@@ -24,6 +24,9 @@ struct BenchReserve: AsyncParsableCommand {
     @Option(help: "Connections.")
     var connections = 256
 
+    @Option(help: "Workers that run beside, separated by commas; all when absent. inventory-sync must be among them.")
+    var workers: String?
+
     @Option(help: "Where to write the figures as JSON.")
     var json: String?
 
@@ -44,9 +47,17 @@ struct BenchReserve: AsyncParsableCommand {
         var inventoryOk: Bool
     }
 
+    private var chosenWorkers: [String] { workers?.split(separator: ",").map(String.init) ?? Installation.workers }
+
     func validate() throws {
         if rate != "max" && Int(rate).map({ $0 > 0 && $0 <= 200_000 }) != true { throw ValidationError("--rate must be max, or from 1 to 200000.") }
         if !(1...600).contains(seconds) { throw ValidationError("--seconds must be from 1 to 600.") }
+        if let unknown = chosenWorkers.first(where: { !Installation.workers.contains($0) }) {
+            throw ValidationError("--workers: \(unknown) is none of \(Installation.workers.joined(separator: ", ")).")
+        }
+        if !chosenWorkers.contains("inventory-sync") {
+            throw ValidationError("--workers must have inventory-sync, which brings the bookings into PostgreSQL.")
+        }
         if !(1...10_000).contains(connections) { throw ValidationError("--connections must be from 1 to 10000.") }
     }
 
@@ -60,7 +71,7 @@ struct BenchReserve: AsyncParsableCommand {
         configuration.projectionWindowMs = 100
         // One event is reserved at this rate on purpose.
         configuration.programEnvironment["queue-release"] = ["QUEUE_AUTOMATIC_RATE": "0"]
-        let installation = try Installation(configuration) { Output.progress("  \($0)") }
+        let installation = try Installation(configuration, workers: chosenWorkers) { Output.progress("  \($0)") }
         let end = StopSignals()
         let figures: Figures
         do {

@@ -15,17 +15,22 @@ struct Installation {
     let stack: LocalStack
     let settings: Settings
     private let fleet: FleetHost?
+    private let workers: [String]
     private let say: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - fleet: how many copies of which workers; without it there is one of each, and nobody restarts it.
+    ///   - fleet: how many copies of which workers; without it there is one of each of `workers`, and nobody restarts it.
     ///   - say: told each step in a few words.
-    init(_ configuration: LocalStackConfiguration, fleet file: FleetFile? = nil, say: @escaping @Sendable (String) -> Void) throws {
+    init(
+        _ configuration: LocalStackConfiguration, fleet file: FleetFile? = nil, workers: [String] = Self.workers,
+        say: @escaping @Sendable (String) -> Void
+    ) throws {
         var configuration = configuration
         if let file { configuration.stopLimit = try file.plan().drain }
         stack = try LocalStack(configuration)
         let stack = stack
         fleet = try file.map { try FleetHost(file: $0, stack: stack) }
+        self.workers = fleet?.supervisor.plan.workers.map(\.name) ?? workers
         settings = Settings([
             "DATABASE_URL": stack.endpoints.databaseURL, "REDIS_URL": stack.endpoints.redisURL,
             "KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafkaBootstrapServers, "JWT_SECRET": stack.endpoints.jwtSecret,
@@ -43,13 +48,13 @@ struct Installation {
     /// Brings everything up and loads a catalogue.
     /// - Returns: what the catalogue's ids are.
     func start(_ catalogue: SeedFile) async throws -> Seeder.Report {
-        try await stack.requireFreePorts(workers: fleet?.supervisor.plan.workers.map(\.name) ?? Self.workers)
+        try await stack.requireFreePorts(workers: workers)
         let report = try await prepare(catalogue)
         if let fleet {
             try await fleet.supervisor.start()
             say("the workers are up: \(fleet.supervisor.plan.workers.map { "\($0.name) \($0.minimum)" }.joined(separator: ", "))")
         } else {
-            for worker in Self.workers {
+            for worker in workers {
                 try await stack.startWorker(worker)
                 say("\(worker) is up")
             }
