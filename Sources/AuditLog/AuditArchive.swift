@@ -91,6 +91,9 @@ public struct AuditArchive: Sendable {
             read = try readBack(path)
         }
         guard read == kept else { throw AuditError(.exportDiffers, "export \(month.first)", "\(path) does not hold what the table holds") }
+        // The file may be of a run that ended before it was synced.
+        try GzipFile.sync(path)
+        try GzipFile.sync(directory)
         try step("verified")
         try await drop(month, kept)
         try step("dropped")

@@ -1,5 +1,7 @@
+public import KafkaClient
+
 /// What a verification found.
-public struct AuditReport: Sendable, Encodable {
+public struct AuditReport: Sendable {
     /// What does not hold.
     public struct Break: Sendable, Encodable, Equatable {
         /// In which way.
@@ -33,6 +35,8 @@ public struct AuditReport: Sendable, Encodable {
     public internal(set) var rows = 0
     /// Rows that were exported and dropped, for which anchors stand.
     public internal(set) var exportedRows: Int64 = 0
+    /// Of each source the offsets that have no row: those between rows, and all behind the last.
+    public internal(set) var without: [KafkaTopicPartition: (gaps: [Range<Int64>], reach: Int64)] = [:]
     /// Of each chain the first that does not hold.
     public var broken: [Break] = []
 

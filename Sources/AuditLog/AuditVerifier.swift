@@ -24,7 +24,8 @@ public struct AuditVerifier: Sendable {
             let seal = seal
             let before = report.rows
             let walk = try await database.withConnection { connection in
-                try connection.execute(script: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                // The lock comes before the snapshot, so that no month is dropped between the two.
+                try connection.execute(script: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE audit_logs IN ACCESS SHARE MODE")
                 defer { try? connection.execute(script: "COMMIT") }
                 var walk = Walk(chain: chain, seal: seal)
                 try walk.run(connection) { progress(before + $0) }
@@ -33,8 +34,10 @@ public struct AuditVerifier: Sendable {
             report.chains += 1
             report.rows += walk.rows
             report.exportedRows += walk.exportedRows
+            if walk.source.partition >= 0 { report.without[walk.source] = (walk.gaps, walk.reach) }
             if let broken = walk.broken { report.broken.append(broken) }
         }
+        report.broken += try await forgedExports()
         return report
     }
 
@@ -66,14 +69,19 @@ public struct AuditVerifier: Sendable {
         return breaks
     }
 
-    /// Per partition, the offset of the message that is read next as far as the chains know.
-    public func ends() async throws(PostgresError) -> [KafkaTopicPartition: Int64] {
-        var ends: [KafkaTopicPartition: Int64] = [:]
-        for row in try await database.query("SELECT topic, partition_id, next_offset FROM audit_chains", []) {
-            ends[KafkaTopicPartition(topic: try row.string("topic"), partition: Int32(truncatingIfNeeded: try row.int64("partition_id")))] =
-                try row.int64("next_offset")
+    /// Months that are said to be exported and were not: the worker passes their messages over, and nobody misses them.
+    private func forgedExports() async throws(PostgresError) -> [AuditReport.Break] {
+        try await database.query(
+            """
+            SELECT e.month::text AS month FROM audit_exports AS e
+            WHERE e.row_count <> coalesce((SELECT sum(a.to_seq - a.from_seq + 1) FROM audit_anchors AS a WHERE a.month = e.month), 0)
+                OR e.month + interval '1 month' > now() - interval '30 days' ORDER BY e.month
+            """, []
+        ).map { (row) throws(PostgresError) in
+            AuditReport.Break(
+                topic: "", partition: -1, seq: nil, offset: nil, at: try row.string("month"), kind: .anchor,
+                detail: "the month is said to be exported, and the anchors do not say so")
         }
-        return ends
     }
 
     /// The chains that have an end, and those of which only rows are left.

@@ -8,9 +8,13 @@ struct Walk: Sendable {
     /// The place that comes next, and the hash of the one before it.
     private var next: Int64 = 1
     private var hash = AuditSeal.origin
-    private var source = KafkaTopicPartition(topic: "", partition: -1)
+    private(set) var source = KafkaTopicPartition(topic: "", partition: -1)
     private(set) var rows = 0
     private(set) var exportedRows: Int64 = 0
+    /// Offsets of the source before ``reach`` that have no row: copies, what is no audit record, what was exported, or rows that are gone.
+    private(set) var gaps: [Range<Int64>] = []
+    /// The offset behind the highest that has a row.
+    private(set) var reach: Int64 = 0
     private(set) var broken: AuditReport.Break?
 
     init(chain: Int64, seal: AuditSeal) {
@@ -84,6 +88,9 @@ struct Walk: Sendable {
             found(.changed, row, "it does not follow the row before it")
         } else {
             (next, hash) = (row.seq + 1, row.hash)
+            let offset = row.record.offset
+            if offset > reach { gaps.append(reach..<offset) }
+            reach = max(reach, offset + 1)
         }
     }
 

@@ -133,7 +133,7 @@ import Testing
                 try await Task.sleep(for: .seconds(1))
             }
             #expect(line?.mode == .fifo && line?.origin == .automatic)
-            #expect((4...8).contains((ContinuousClock.now - begun) / .seconds(1)))
+            #expect(ContinuousClock.now - begun >= .seconds(4))
             #expect(try await fixture.reserve(Fixture.id(), pass: nil) == .queueRequired(.missing))
             // As long as somebody waits or has a pass it stays.
             let user = try await fixture.joined(1)[0]

@@ -23,7 +23,8 @@ struct OpsHandler: MessageHandler {
             guard let command = try? Self.command(given.message) else { continue }
             let operation = command.pending.finished(error: (.internalError, "The job could not be begun; nothing was done."))
             guard try await store.refuse(operation) else { continue }
-            try await teller.ended(command, operation, report: nil, trace: given.message.headers.text("traceparent") ?? "")
+            try await teller.ended(
+                command, operation, at: store.ended(command.operation), report: nil, trace: given.message.headers.text("traceparent") ?? "")
         }
     }
 

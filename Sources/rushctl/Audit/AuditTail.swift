@@ -2,48 +2,59 @@ import AuditLog
 import KafkaClient
 import Topics
 
-/// Reads what the audit's group has committed and its chains do not reach.
+/// Reads what the audit's group has committed and its chains have no row of.
 enum AuditTail {
-    /// Records that are looked at together.
-    private static let batch = 1_000
     /// How long a partition may give nothing.
     private static let limit = 30
 
-    /// Batches of the records between each chain's end and the group's offset; mostly there are none.
-    static func read(_ verifier: AuditVerifier, group: String, bootstrapServers: String) async throws -> [[KafkaMessage]] {
-        let admin = try KafkaAdmin(
-            configuration: KafkaAdminConfiguration(bootstrapServers: bootstrapServers, clientID: "rushctl-audit"), logger: Connections.logger)
-        var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
-        do {
-            // First what was committed: the chains only get longer.
-            let committed = try await admin.committedOffsets(group: group)
-            let ends = try await verifier.ends()
-            for (partition, next) in committed where Topic(rawValue: partition.topic) != Topic.redrives(of: group) {
-                let end = ends[partition] ?? 0
-                if next > end { ranges[partition] = end..<next }
-            }
-            await admin.shutdown()
-        } catch {
-            await admin.shutdown()
-            throw error
-        }
-        if ranges.isEmpty { return [] }
+    /// Hands on the records without a row, in batches: copies, what is no audit record, what was exported, and rows that are gone.
+    static func read(
+        _ report: AuditReport, group: String, bootstrapServers: String, _ take: ([KafkaMessage]) async throws -> Void
+    ) async throws {
+        let wanted = try await wanted(report, group: group, bootstrapServers: bootstrapServers)
+        if wanted.isEmpty { return }
         let consumer = try KafkaConsumer(
             configuration: KafkaConsumerConfiguration(bootstrapServers: bootstrapServers, clientID: "rushctl-audit"), logger: Connections.logger)
         do {
-            let messages = try await read(ranges, consumer)
+            try await read(wanted, consumer, take)
             _ = await consumer.close()
-            return stride(from: 0, to: messages.count, by: batch).map { Array(messages[$0..<min($0 + batch, messages.count)]) }
         } catch {
             _ = await consumer.close()
             throw error
         }
     }
 
-    private static func read(_ ranges: [KafkaTopicPartition: Range<Int64>], _ consumer: KafkaConsumer) async throws -> [KafkaMessage] {
-        try await consumer.assign(ranges.mapValues { .at($0.lowerBound) })
-        var left = ranges
-        var messages: [KafkaMessage] = []
+    /// The offsets of each partition that are still on the topic and were committed, in their order.
+    private static func wanted(
+        _ report: AuditReport, group: String, bootstrapServers: String
+    ) async throws -> [KafkaTopicPartition: [Range<Int64>]] {
+        let admin = try KafkaAdmin(
+            configuration: KafkaAdminConfiguration(bootstrapServers: bootstrapServers, clientID: "rushctl-audit"), logger: Connections.logger)
+        var wanted: [KafkaTopicPartition: [Range<Int64>]] = [:]
+        do {
+            let committed = try await admin.committedOffsets(group: group).filter { Topic(rawValue: $0.key.topic) != Topic.redrives(of: group) }
+            for topic in Set(committed.keys.map(\.topic)) {
+                for (number, kept) in try await admin.offsets(topic: topic) {
+                    let partition = KafkaTopicPartition(topic: topic, partition: number)
+                    guard let next = committed[partition] else { continue }
+                    let (gaps, reach) = report.without[partition] ?? ([], 0)
+                    let ranges = (gaps + (next > reach ? [reach..<next] : [])).map { $0.clamped(to: kept.low..<max(kept.low, kept.high)) }
+                    wanted[partition] = ranges.filter { !$0.isEmpty }
+                }
+            }
+            await admin.shutdown()
+        } catch {
+            await admin.shutdown()
+            throw error
+        }
+        return wanted.filter { !$0.value.isEmpty }
+    }
+
+    private static func read(
+        _ wanted: [KafkaTopicPartition: [Range<Int64>]], _ consumer: KafkaConsumer, _ take: ([KafkaMessage]) async throws -> Void
+    ) async throws {
+        try await consumer.assign(wanted.compactMapValues { $0.first.map { .at($0.lowerBound) } })
+        var left = wanted
         var idle = 0
         while !left.isEmpty {
             let batch = try await consumer.next(max: 5_000, wait: .seconds(1))
@@ -53,12 +64,16 @@ enum AuditTail {
                     .timeout, operation: "read the topics",
                     message: "no records of \(left.keys.sorted().map(\.description).joined(separator: ", ")) came")
             }
-            for message in batch.messages {
-                guard let range = left[message.topicPartition] else { continue }
-                if message.offset < range.upperBound { messages.append(message) }
-                if message.offset + 1 >= range.upperBound { left[message.topicPartition] = nil }
-            }
+            try await take(batch.messages.filter { takes($0, &left) })
         }
-        return messages
+    }
+
+    /// Whether a record is among the wanted; ranges that it leaves behind are taken off.
+    private static func takes(_ message: KafkaMessage, _ left: inout [KafkaTopicPartition: [Range<Int64>]]) -> Bool {
+        guard let ranges = left[message.topicPartition], let first = ranges.first else { return false }
+        let rest = ranges.drop { $0.upperBound <= message.offset + 1 }
+        left[message.topicPartition] = rest.isEmpty ? nil : Array(rest)
+        return first.contains(message.offset)
+            || ranges.dropFirst().prefix { $0.lowerBound <= message.offset }.contains { $0.contains(message.offset) }
     }
 }

@@ -11,8 +11,8 @@ struct AuditVerify: AsyncParsableCommand {
         commandName: "verify", abstract: "Shows whether a row of the audit was changed, added or taken away.",
         discussion: """
             Walks every chain from its first row to its end, over the anchors of exported months, and names the first row of each that does not hold. Then it
-            compares the chains' ends with what the worker's group has committed: a chain that was cut off together with its end shows there. The worker may
-            go on meanwhile. Kinds: changed, missing, missing_at_end, unexpected, anchor.
+            looks up every record of the topics that the worker's group has read and that has no row: rows that were cut off together with their chain's end show
+            there, as long as the topics keep them. The worker may go on meanwhile. Kinds: changed, missing, missing_at_end, unexpected, anchor.
 
             Exit codes: 0 everything holds, 1 something does not or could not be looked at, 64 wrong usage.
             """)
@@ -45,9 +45,11 @@ struct AuditVerify: AsyncParsableCommand {
                 let shows = isatty(STDERR_FILENO) == 1
                 var report = try await verifier.verify { rows in if shows, rows.isMultiple(of: 100_000) { Output.progress("\(rows) rows") } }
                 if !offline {
-                    for batch in try await AuditTail.read(verifier, group: Self.group, bootstrapServers: Connections.kafka(settings)) {
-                        report.broken += try await verifier.missing(batch)
+                    var missing: [AuditReport.Break] = []
+                    try await AuditTail.read(report, group: Self.group, bootstrapServers: Connections.kafka(settings)) {
+                        missing += try await verifier.missing($0)
                     }
+                    report.broken += missing
                 }
                 return report
             }

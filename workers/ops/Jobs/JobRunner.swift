@@ -136,7 +136,7 @@ struct JobRunner: Service {
     }
 
     private func tell(_ job: Job, _ operation: Operation, report: [UInt8]?) async throws {
-        try await teller.ended(job.command, operation, report: report, trace: job.trace)
+        try await teller.ended(job.command, operation, at: store.ended(job.id), report: report, trace: job.trace)
         try await store.told(job.id)
     }
 }

@@ -95,6 +95,13 @@ struct JobStore: Sendable {
         }
     }
 
+    /// When a job ended, as it was written.
+    func ended(_ id: OperationID) async throws(PostgresError) -> Timestamp {
+        let rows = try await database.query(
+            "SELECT (extract(epoch FROM created_at) * 1000)::bigint AS ms FROM operations WHERE id = $1::uuid", [.text(id.description)])
+        return Timestamp(ms: try rows.one().int64("ms"))
+    }
+
     /// Notes that those who wait were told.
     func told(_ id: OperationID) async throws(PostgresError) {
         _ = try await database.query("UPDATE ops_jobs SET told = true, updated_at = now() WHERE id = $1::uuid", [.text(id.description)])
