@@ -25,7 +25,9 @@ public struct Leases: Sendable {
     public func take(_ shards: [Shard]) async throws(RedisError) -> [Shard] {
         let calls = shards.map { RedisScriptCall(keys: [Keys.lease(purpose, $0)], arguments: [.string(owner), .int(length.inMilliseconds)]) }
         let replies = try await redis.evaluate(LuaScript.takeLease, calls: calls)
-        return zip(shards, replies).compactMap { $1.int == 1 ? $0 : nil }
+        var taken: [Shard] = []
+        for (shard, reply) in zip(shards, replies) where try reply.get(operation: "take lease").int == 1 { taken.append(shard) }
+        return taken
     }
 
     /// Gives back what this process holds, so that another need not wait for the lease to end. Failure only means that wait.

@@ -158,6 +158,13 @@ public struct Recovery: Sendable {
         try await restore(states, name, &report)
         var open = states.compactMap { Self.openPayment($0.booking) }
         if mark == nil { open += try await restoreReported(tail, name, &report, progress) }
+        if report.withoutZone > 0 {
+            logger.warning("bookings were left out whose zones the catalogue does not have", metadata: ["bookings": "\(report.withoutZone)"])
+            // A catalogue that comes later would be loaded with everything free.
+            if mark == nil, report.zones == 0 {
+                throw RecoveryError(.incomplete, "there are \(report.withoutZone) bookings and no catalogue: rushctl replay database brings it back")
+            }
+        }
         if !open.isEmpty { publish(try await OpenPayments(database: database, engine: engine).restore(open)) }
         let told = ToldZones(database: database, engine: engine)
         publish(try await told.correct(tail.zones, includesReported: mark == nil))
@@ -236,9 +243,14 @@ public struct Recovery: Sendable {
         if !begun.hasEpoch, begun.mark == nil, highest > 0 { epoch = max(epoch, BookingEngine.wallClockMs() / 1000 - Self.firstSecond) }
         if epoch > 0 {
             // From PostgreSQL and the whole rest of the topic nothing before its end was left out.
-            let looked = try await redis.send(RedisCommand("GET", LatePosition.key)).text.flatMap(LatePosition.init)
-            let late = LatePosition.after(report.from == "mark" ? looked : nil, epoch: epoch, ends: ends)
-            _ = try await redis.send(RedisCommand("SET", LatePosition.key, late.text))
+            var isNoted = false
+            while !isNoted {
+                let text = try await redis.send(RedisCommand("GET", LatePosition.key)).text
+                let late = LatePosition.after(report.from == "mark" ? text.flatMap(LatePosition.init) : nil, epoch: epoch, ends: ends)
+                let reply = try await redis.evaluate(
+                    LuaScript.advanceLate, keys: [LatePosition.key], arguments: [.string(text ?? ""), .string(late.text)])
+                isNoted = try reply.get(operation: "note late events").int == 1
+            }
         }
         let mark = Mark(ends).text
         let replies = try await redis.evaluate(

@@ -19,6 +19,9 @@ import Testing
             let bookings = open.map(\.booking) + [plain]
             _ = try await redis.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
 
+            // Without leases nobody sweeps, lets run out or recovers.
+            let leases = Leases(purpose: "test", owner: "test", length: .seconds(60), redis: redis)
+            #expect(try await leases.take(Array(Shard.all)) == Array(Shard.all))
             await #expect(throws: EngineError.self) { try await fixture.reserve(user) }
             let size = try await redis.send(RedisCommand("DBSIZE")).int
             let refusal = await #expect(throws: EngineError.self) { _ = try await fixture.begin(plain, user, operation: fixture.newOperation()) }

@@ -24,21 +24,22 @@ struct Office {
     let producer: KafkaProducer
     let admin: KafkaAdmin
     let recovery: Recovery
-    let event: EventID = Self.id()
-    let show: ShowID = Self.id()
-    let zone: ZoneID = Self.id()
-    let tenant: TenantID = Self.id()
+    private(set) var event: EventID = Self.id()
+    private(set) var show: ShowID = Self.id()
+    private(set) var zone: ZoneID = Self.id()
+    private(set) var tenant: TenantID = Self.id()
     var shard: Shard { Shard(of: event) }
     var engine: BookingEngine { BookingEngine(redis: redis) }
 
     static func id<Kind>() -> Identifier<Kind> { Identifier(UUIDBits(high: .random(in: .min ... .max), low: .random(in: .min ... .max))) }
 
-    static func with(_ body: (Office) async throws -> Void) async throws {
+    /// - Parameter catalogue: a file of one zone that is loaded as an operator does it; without it there are rows alone.
+    static func with(catalogue: String? = nil, _ body: (Office) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("recovery-\(UUID().uuidString)").path
-        let office = try await Office(directory)
+        var office = try await Office(directory)
         let result: Result<Void, any Error>
         do {
-            try await office.loadCatalogue()
+            if let catalogue { try await office.seed(catalogue) } else { try await office.loadCatalogue() }
             result = .success(try await body(office))
         } catch { result = .failure(error) }
         await office.redis.shutdown()
@@ -86,6 +87,45 @@ struct Office {
         }
     }
 
+    /// Where the catalogue is that was loaded from a file.
+    var catalogue: String { "\(stack.configuration.directory)/catalogue.json" }
+
+    private mutating func seed(_ file: String) async throws {
+        try file.write(toFile: catalogue, atomically: true, encoding: .utf8)
+        try await rushctl("seed", "--file", catalogue)
+        let row = try await database.query("SELECT id, show_id, event_id, tenant_id FROM seat_zones")[0]
+        zone = try #require(ZoneID(try row.string("id")))
+        show = try #require(ShowID(try row.string("show_id")))
+        event = try #require(EventID(try row.string("event_id")))
+        tenant = try #require(TenantID(try row.string("tenant_id")))
+    }
+
+    /// Runs `rushctl` as an operator of these stores.
+    func rushctl(_ arguments: String...) async throws {
+        let program = URL(fileURLWithPath: try #require(Self.broker)).deletingLastPathComponent().appendingPathComponent("rushctl").path
+        let environment = [
+            "DATABASE_URL": stack.endpoints.databaseURL, "REDIS_URL": stack.endpoints.redisURL,
+            "KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafkaBootstrapServers, "PATH": "/usr/bin:/bin",
+        ]
+        let status = try await stack.run(program, arguments, environment: environment, log: "rushctl", limit: .seconds(60))
+        let said = (try? String(contentsOfFile: stack.logPath(of: Component("rushctl")), encoding: .utf8)) ?? ""
+        try #require(status == .code(0), "rushctl \(arguments.joined(separator: " ")): \(status)\n\(said)")
+    }
+
+    /// Drops the database, whoever is connected to it.
+    func dropDatabase() async throws { try await asOwner("DROP DATABASE", "WITH (FORCE)") }
+
+    func createDatabase() async throws { try await asOwner("CREATE DATABASE") }
+
+    private func asOwner(_ command: String, _ options: String = "") async throws {
+        let name = URL(fileURLWithPath: stack.endpoints.databaseURL).lastPathComponent
+        let server = String(stack.endpoints.databaseURL.dropLast(name.count)) + "postgres"
+        let status = try await stack.run(
+            "/usr/lib/postgresql/15/bin/psql", ["-X", "-d", server, "-c", "\(command) \(name) \(options)"],
+            environment: ["PATH": "/usr/bin:/bin"], log: "psql", limit: .seconds(20))
+        try #require(status == .code(0))
+    }
+
     /// The zone, as a seed would load it.
     var settings: ZoneSettings {
         get async throws { try #require(try await Catalogue(database: database).zones().first) }
@@ -127,6 +167,23 @@ struct Office {
 
     func reserve(_ count: Int) async throws -> [BookingID] {
         let (bookings, entries) = try await reserveUnpublished(count)
+        try await publish(entries)
+        return bookings
+    }
+
+    /// Reserves, pays and confirms.
+    func sell(_ count: Int) async throws -> [BookingID] {
+        let bookings = try await reserve(count)
+        var entries: [OutboxEntry] = []
+        for booking in try await engine.bookings(bookings.map { ($0, shard) }).compactMap({ $0 }) {
+            let start = BookingEngine.PaymentStart(
+                payment: .make(nowMs: BookingEngine.wallClockMs(), shard: shard), booking: booking.id, shard: shard, user: booking.user,
+                method: .card, token: "tok_visa", operation: nil, idempotency: nil, trace: "")
+            guard case .begun(let payment, _, let begun) = try await engine.beginPayment(start),
+                case .confirmed(let sale) = try await engine.confirm([.init(payment: payment.stepped(to: .success, at: .now), trace: "")])[0].get()
+            else { throw RecoveryError(.incomplete, "booking \(booking.id) was not sold") }
+            entries += begun + [sale]
+        }
         try await publish(entries)
         return bookings
     }

@@ -130,7 +130,8 @@ if zones.count > 0 and not zones.opens then
 end
 if zones.count > 0 and zones.remaining == 0 then
   endPlaces('s')
-elseif now < released + 1000 then
+-- A clock that went back must not hold the line up until it is where it was.
+elseif now >= released and now < released + 1000 then
   wait = released + 1000 - now
 else
   local passes = outstanding()

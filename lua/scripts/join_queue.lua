@@ -29,11 +29,13 @@ if entry and entry.status == 'a' then
   put(user, entry, 'x')
 end
 openIfDue(zones, ARGV[10])
+-- Who gave a place up gets no second ticket: else one would leave and join until it is a good one.
+local gaveUp = entry and (entry.status == 'l' or entry.status == 'x')
 queue.number = whole(tonumber(queue.number or 0) + 1)
 entry = { id = ARGV[6], number = queue.number, joined = nowText, ends = '0' }
 local place
 if now >= zones.opens then
-  place = queue.mode == 'random' and ticket(entry.id, queue.seed) or turn(queue.number)
+  place = queue.mode == 'random' and not gaveUp and ticket(entry.id, queue.seed) or turn(queue.number)
   call('ZADD', lineKey, whole(place), user)
 else
   call('ZADD', earlyKey, queue.number, user)

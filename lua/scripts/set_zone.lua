@@ -30,6 +30,15 @@ fields[#fields + 1] = 'version'
 fields[#fields + 1] = math.max(tonumber(zone[5] or 0), floor) + (capacity ~= old and 1 or 0)
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('SADD', KEYS[5], string.sub(KEYS[1], -36))
+-- A line stays as long as the last of its event's shows.
+for position = 3, 1 + fieldCount, 2 do
+  if ARGV[position] == 'ends' then
+    local keep = string.format('%.0f', tonumber(ARGV[position + 1]) + 86400000)
+    for _, name in ipairs({ 'queue', 'line', 'early', 'passes', 'entries' }) do
+      redis.call('PEXPIREAT', (string.gsub(KEYS[5], '^zones', name)), keep, 'GT')
+    end
+  end
+end
 for position = known + 1, seats do
   redis.call('HSET', KEYS[3], ARGV[firstSeat + position - 1], position - 1)
   redis.call('SETRANGE', KEYS[2], position - 1, 'f')

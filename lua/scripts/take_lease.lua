@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes a lease, or prolongs one's own.
 --
 -- KEYS   1 lease
