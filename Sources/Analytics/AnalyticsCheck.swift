@@ -106,12 +106,14 @@ public struct AnalyticsCheck: Sendable {
         var ranges: [KafkaTopicPartition: Range<Int64>] = [:]
         var behind: Int64 = 0
         do {
+            // The tables know nothing of a message that could not be read, and the group does.
+            let committed = try await admin.committedOffsets(group: "analytics")
             for topic in AnalyticsTopics.all {
                 for (number, kept) in try await admin.offsets(topic: topic.name) {
                     let partition = KafkaTopicPartition(topic: topic.name, partition: number)
                     let end = max(kept.low, min(ends[partition] ?? 0, kept.high))
                     if kept.low < end { ranges[partition] = kept.low..<end }
-                    behind += kept.high - end
+                    behind += kept.high - max(end, min(committed[partition] ?? 0, kept.high))
                 }
             }
             await admin.shutdown()

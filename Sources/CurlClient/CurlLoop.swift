@@ -103,12 +103,17 @@ struct CurlLoop {
     private func expire(_ transfer: CurlTransfer, now: ContinuousClock.Instant) -> Bool {
         if transfer.isCancelled {
             transfer.fail(.cancelled, "the task was cancelled")
-        } else if transfer.deadline <= now {
+        } else if transfer.deadline - now <= leastTime(of: transfer) {
             transfer.fail(.timeout, "no connection became free in time")
         } else {
             return false
         }
         return true
+    }
+
+    /// A mail that is cut off may have arrived all the same, so it is not begun without half of its time.
+    private func leastTime(of transfer: CurlTransfer) -> Duration {
+        if case .mail(let message, _) = transfer.job { (message.timeout ?? configuration.timeout) / 2 } else { .zero }
     }
 
     /// Resumes the callers of finished transfers.

@@ -21,7 +21,7 @@ final class BoxOffice: Sendable {
     let post: PostOffice
     let keys: PersonalDataKeys
     let signer: TicketSigner
-    let mail: CurlClient
+    let mail: [CurlClient]
     let webhooks: CurlClient
     let event: EventID = BoxOffice.id()
     let show: ShowID = BoxOffice.id()
@@ -54,15 +54,15 @@ final class BoxOffice: Sendable {
             "SMTP_URL": "smtp://localhost:\(self.post.port)", "SMTP_TLS": "none", "MAIL_FROM": "Booking Rush <tickets@rush.example>",
         ].merging(settings) { $1 }
         let configuration = try NotificationConfiguration(Settings(self.settings))
-        mail = CurlClient(configuration: configuration.mail)
+        mail = (0..<configuration.mailConnections).map { _ in CurlClient(configuration: configuration.mail) }
         webhooks = CurlClient(configuration: configuration.webhooks)
-        try mail.start()
+        for client in mail { try client.start() }
         try webhooks.start()
         try await open()
     }
 
     func close() async {
-        await mail.shutdown()
+        for client in mail { await client.shutdown() }
         await webhooks.shutdown()
         await database.shutdown()
         post.close()

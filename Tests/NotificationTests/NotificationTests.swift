@@ -225,7 +225,7 @@ import WorkerRuntime
             let other = try await BoxOffice(["PII_KEY": "another master key, with 32 bytes and more"], post: office.post)
             _ = try await office.database.query("UPDATE users SET data_key = $1", [.bytes(try other.keys.makeKey(of: ann).sealed)])
             #expect(try await office.handle(office.event(office.booking(of: ann))) == "retry personal_data_unreadable")
-            await other.mail.shutdown()
+            for client in other.mail { await client.shutdown() }
             await other.webhooks.shutdown()
             await other.database.shutdown()
         }

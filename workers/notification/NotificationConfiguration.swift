@@ -14,7 +14,9 @@ struct NotificationConfiguration: Sendable {
     var publicURL: String
     var sender: Sender
     var server: SMTPServer
+    /// Of one connection.
     var mail: CurlConfiguration
+    var mailConnections: Int
     /// Takes the SMS.
     var smsURL: String?
     /// Signs webhooks; without it there are no SMS and no push messages.
@@ -36,13 +38,13 @@ extension NotificationConfiguration {
     /// - Throws: an error that names the variable.
     init(_ settings: Settings) throws {
         let isProduction = try settings.choice("ENVIRONMENT", default: "development", of: ["development", "production"]) == "production"
-        let connections = try settings.int("SMTP_CONNECTIONS", default: 8, in: 1...256)
+        mailConnections = try settings.int("SMTP_CONNECTIONS", default: 8, in: 1...256)
         worker = WorkerConfiguration(
             name: NotificationWorker.group, group: NotificationWorker.group, topics: [.bookingEvents, .paymentEvents, .queueEvents],
             bootstrapServers: settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092"))
         worker.instanceID = settings.optional("WORKER_INSTANCE_ID")
         // Enough to keep the connections busy while rows are read and written.
-        worker.concurrency = connections * 8
+        worker.concurrency = mailConnections * 8
         // The key of a queue's turns is the event, and nobody's mail should wait for another's; each row is claimed by itself.
         worker.ordersByKey = false
         worker.retryDelays = try Self.delays(settings)
@@ -65,11 +67,14 @@ extension NotificationConfiguration {
         server = try Self.server(settings, sender, isProduction)
         mail = CurlConfiguration(
             timeout: .seconds(try settings.int("SMTP_TIMEOUT_SECONDS", default: 25, in: 1...50)), connectTimeout: .seconds(5),
-            maxConnections: connections)
+            maxConnections: 1)
         mail.authorities = settings.optional("SMTP_CA_FILE")
         smsURL = settings.optional("SMS_WEBHOOK_URL")
         webhookSecret = try settings.optional("NOTIFICATION_WEBHOOK_SECRET").map { _ in
             try Self.secret("NOTIFICATION_WEBHOOK_SECRET", settings, isProduction)
+        }
+        if let smsURL, !smsURL.hasPrefix("https://"), isProduction || !smsURL.hasPrefix("http://") {
+            throw SettingsError(variable: "SMS_WEBHOOK_URL", reason: "must begin with https://\(isProduction ? "" : " or http://")")
         }
         if smsURL != nil && webhookSecret == nil {
             throw SettingsError(variable: "NOTIFICATION_WEBHOOK_SECRET", reason: "must be set when SMS_WEBHOOK_URL is")

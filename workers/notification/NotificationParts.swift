@@ -10,12 +10,12 @@ struct NotificationParts: Sendable {
     let clock: ReminderClock?
 
     /// - Parameters:
-    ///   - mail: hands mails in.
+    ///   - mail: hand mails in, one at a time each.
     ///   - webhooks: hands SMS and push messages in.
     ///   - checkpoint: called between any two effects.
     /// - Throws: when a template of the build cannot be read.
     init(
-        _ configuration: NotificationConfiguration, database: PostgresClient, mail: CurlClient, webhooks: CurlClient,
+        _ configuration: NotificationConfiguration, database: PostgresClient, mail: [CurlClient], webhooks: CurlClient,
         now: @escaping @Sendable () -> Timestamp, metrics: NotificationMetrics, logger: Logger,
         checkpoint: @escaping @Sendable (StaticString) throws -> Void = { _ in }
     ) throws {
@@ -29,7 +29,7 @@ struct NotificationParts: Sendable {
         }
         let notifier = Notifier(
             database: database, store: store, templates: templates, teller: Teller(signer: configuration.signer, publicURL: configuration.publicURL),
-            mail: MailSender(client: mail, server: configuration.server, sender: configuration.sender, templates: templates), webhooks: sender,
+            mail: MailSender(clients: mail, server: configuration.server, sender: configuration.sender, templates: templates), webhooks: sender,
             metrics: metrics, checkpoint: checkpoint)
         handler = NotificationHandler(
             store: store, notifier: notifier, maxAge: configuration.maxAge, now: now, metrics: metrics, logger: logger)

@@ -23,7 +23,7 @@ struct NotificationWorker {
     func run() async throws {
         let logger = Logger(label: Self.group)
         let database = PostgresClient(configuration: configuration.database, logger: logger)
-        let mail = CurlClient(configuration: configuration.mail)
+        let mail = (0..<configuration.mailConnections).map { _ in CurlClient(configuration: configuration.mail) }
         let webhooks = CurlClient(configuration: configuration.webhooks)
         let producer = try KafkaProducer(
             configuration: KafkaProducerConfiguration(bootstrapServers: configuration.worker.bootstrapServers, clientID: Self.group), logger: logger)
@@ -39,7 +39,7 @@ struct NotificationWorker {
                     isReady: readiness.isReady && isDatabaseUp, dependencies: readiness.dependencies + [.init("postgres", isDatabaseUp ? .up : .down)]
                 )
             })
-        var services: [any Service] = [monitoring, database, mail, webhooks, producer]
+        var services: [any Service] = [monitoring, database, webhooks, producer] + mail
         if let clock = parts.clock { services.append(clock) }
         var group = ServiceGroupConfiguration(
             services: services + [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -61,6 +61,8 @@ struct WebhookSender: Sendable {
             throw UnreachableEndpoint(cause: error)
         // The endpoint is there and wants the message later, or is in trouble.
         case .status(let status) where status >= 500 || [408, 425, 429].contains(status): throw WebhookRefusal(status: status)
+        // Our own provider refuses us, which is nobody's number's fault: the message ends among the dead letters, to be sent anew.
+        case .status(let status) where !isPush && [401, 403, 404, 410].contains(status): throw WebhookRefusal(status: status)
         case .status(404), .status(410): return .failed("bad_address")
         case .status: return .failed("refused")
         }
@@ -94,7 +96,7 @@ struct WebhookSender: Sendable {
     }
 }
 
-/// A webhook that was answered with "later".
+/// A webhook that was answered with "later", or our own provider's refusal of us.
 struct WebhookRefusal: Error, CustomStringConvertible {
     let status: Int
 
