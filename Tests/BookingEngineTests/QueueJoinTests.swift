@@ -141,4 +141,34 @@ import Testing
             #expect(disagreements == [])
         }
     }
+
+    @Test func whoLeavesARandomLineGetsNoSecondDraw() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis, capacity: 50)
+            try await fixture.open(.random)
+            let users = try await fixture.joined(30)
+            for _ in 0..<10 {
+                _ = try await fixture.engine.leaveQueue(event: fixture.settings.event, user: users[0])
+                guard case .joined(let again, _) = try await fixture.join(users[0]) else { return _ = Issue.record("not joined") }
+                #expect(again.position == 30)
+            }
+        }
+    }
+
+    @Test func aLineStaysAsLongAsTheLastOfItsShows() async throws {
+        try await TestRedis.with { redis in
+            var fixture = Fixture(redis)
+            let now = BookingEngine.wallClockMs()
+            fixture.settings.showEnds = Timestamp(ms: now + 3_600_000)
+            try await fixture.open()
+            _ = try await fixture.joined(1)
+            let key = Keys.queue(fixture.settings.event, fixture.shard)
+            let first = try await redis.send(RedisCommand("PEXPIRETIME", key)).int
+            #expect(first == now + 3_600_000 + 86_400_000)
+            fixture.settings.showEnds = Timestamp(ms: now + 7_200_000)
+            _ = try await fixture.load()
+            let later = try await redis.send(RedisCommand("PEXPIRETIME", key)).int
+            #expect(later == now + 7_200_000 + 86_400_000)
+        }
+    }
 }
