@@ -33,9 +33,9 @@ struct AnalyticsRecount {
         self.first = first
     }
 
-    /// Takes a message; of those with one id the first.
-    /// - Returns: what it told, if that counts.
-    mutating func add(_ message: KafkaMessage) -> AnalyticsEvent? {
+    /// Takes a message; of those with one id the first counts.
+    /// - Returns: what it told, if that is kept, and whether there was one with its id before.
+    mutating func add(_ message: KafkaMessage) -> (event: AnalyticsEvent, isCopy: Bool)? {
         guard let event = try? AnalyticsEvent(message) else {
             unreadable += 1
             return nil
@@ -45,7 +45,7 @@ struct AnalyticsRecount {
         let digest = Digest(month, event.id)
         guard rows[digest] == nil else {
             copies += 1
-            return nil
+            return (event, true)
         }
         rows[digest] = Self.fingerprint(event)
         if let minute = event.minute {
@@ -56,7 +56,7 @@ struct AnalyticsRecount {
                 days[minute.day, default: Figures()] += figures
             }
         }
-        return event
+        return (event, false)
     }
 
     static func fingerprint(_ event: AnalyticsEvent) -> Int {
