@@ -62,6 +62,15 @@ import Testing
         func open() { state.withLock { $0 = true } }
     }
 
+    /// Five bookings that Redis has forgotten, and what it knew of them.
+    private func forgotten(_ office: Office) async throws -> (bookings: [BookingID], before: Office.Picture) {
+        _ = try await office.recover()
+        let bookings = try await office.reserve(5)
+        let before = try await office.picture(bookings)
+        _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+        return (bookings, before)
+    }
+
     /// How long the lease still lasts that another must not have; zero when none is held.
     private func timeLeft(_ office: Office) async throws -> Duration {
         let left = try await office.redis.pipeline(Shard.all.map { RedisCommand("PTTL", Keys.lease("recovery", $0)) })
@@ -76,10 +85,7 @@ import Testing
 
     @Test func noOtherBeginsDuringAStepThatOutlastsTheLease() async throws {
         try await Office.with { office in
-            _ = try await office.recover()
-            let bookings = try await office.reserve(5)
-            let before = try await office.picture(bookings)
-            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            let (bookings, before) = try await forgotten(office)
             let holder = try Holder(office)
             let run = try await whileStuck(holder, office) {
                 let end = ContinuousClock.now + Recovery.lease + Recovery.lease / 3
@@ -99,10 +105,7 @@ import Testing
 
     @Test func anotherTakesOverWhenTheLeaseOfTheDeadHasRunOut() async throws {
         try await Office.with { office in
-            _ = try await office.recover()
-            let bookings = try await office.reserve(5)
-            let before = try await office.picture(bookings)
-            _ = try await office.redis.send(RedisCommand("FLUSHALL"))
+            let (bookings, before) = try await forgotten(office)
             let holder = try Holder(office)
             var (died, left) = (ContinuousClock.now, Duration.zero)
             let run = try await whileStuck(holder, office) {

@@ -33,8 +33,7 @@ struct FaultBuyer: Sendable {
     func run() async -> Story {
         var story = Story(key: "faults-\(number)", way: way)
         guard let isWorthWaiting else { return await buy(&story, pass: nil) }
-        let early = #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":1}"#
-        if let answer = await send("bookings/reserve", early, key: "\(story.key)-early", &story), answer.status != 429 {
+        if let answer = await send("bookings/reserve", order(1), key: "\(story.key)-early", &story), answer.status != 429 {
             unexpected("a purchase without a pass", answer, &story)
         }
         guard let pass = await turn(&story, isWorthWaiting) else { return story }
@@ -62,11 +61,14 @@ struct FaultBuyer: Sendable {
         return nil
     }
 
+    private func order(_ quantity: Int, _ more: String = "") -> String {
+        #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":\#(quantity)\#(more)}"#
+    }
+
     private func buy(_ story: inout Story, pass: String?) async -> Story {
         let payment = way == .payAtOnce ? #","payment":{"method":"card","payment_token":"pm_card_visa"}"# : ""
         let quantity = pass == nil ? number % 3 + 1 : 1
-        let body =
-            #"{"event_id":"\#(place.event)","show_id":"\#(place.show)","zone_id":"\#(place.zone)","quantity":\#(quantity)\#(payment)}"#
+        let body = order(quantity, payment)
         guard let answer = await send("bookings/reserve", body, key: story.key, pass: pass, &story) else { return story }
         guard answer.status == 202, let booking = answer.json["data"]["booking_id"].string else {
             unexpected("reserve", answer, &story)
