@@ -78,6 +78,10 @@ extension AuditRecord {
             self.init(try AuditEntry(json: value), source: source, offset: message.offset)
         }
         traceID = trace
+        // Without it a reserve's row is better than no row, so what cannot be read is left out.
+        if let origin = header(RequestOrigin.header).flatMap({ try? RequestOrigin(json: Array($0.utf8)) }) {
+            (address, agent, requestID) = (origin.address, origin.agent, origin.requestID)
+        }
         tidy()
     }
 
@@ -85,8 +89,8 @@ extension AuditRecord {
         self.init(
             messageID: entry.id, actor: entry.actor.description, action: entry.action, entity: entry.entity, entityID: entry.entityID,
             outcome: entry.outcome, tenant: entry.tenant ?? Self.platform, old: entry.old.map { String(decoding: $0, as: UTF8.self) },
-            new: entry.new.map { String(decoding: $0, as: UTF8.self) }, address: entry.address, agent: entry.agent, requestID: entry.requestID,
-            at: entry.at, source: source, offset: offset)
+            new: entry.new.map { String(decoding: $0, as: UTF8.self) }, address: entry.origin.address, agent: entry.origin.agent,
+            requestID: entry.origin.requestID, at: entry.at, source: source, offset: offset)
     }
 
     private init(_ booking: Booking, by actor: AuditActor, action: String, messageID: String, source: KafkaTopicPartition, offset: Int64) {

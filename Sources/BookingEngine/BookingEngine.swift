@@ -42,14 +42,19 @@ public struct BookingEngine: Sendable {
         public let age: Int64?
         /// The place whose pass was shown and is genuine, for this user and event.
         public let pass: QueueEntryID?
+        public let origin: RequestOrigin?
 
-        public init(user: UserID, idempotencyKey: String, bodyHash: String, trace: String, age: Int64?, pass: QueueEntryID? = nil) {
+        public init(
+            user: UserID, idempotencyKey: String, bodyHash: String, trace: String, age: Int64?, pass: QueueEntryID? = nil,
+            origin: RequestOrigin? = nil
+        ) {
             self.user = user
             self.idempotencyKey = idempotencyKey
             self.bodyHash = bodyHash
             self.trace = trace
             self.age = age
             self.pass = pass
+            self.origin = origin
         }
     }
 

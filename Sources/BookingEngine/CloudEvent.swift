@@ -12,15 +12,18 @@ public struct CloudEvent: Sendable {
     public let time: Timestamp
     /// W3C traceparent, or empty.
     public let trace: String
+    /// ``RequestOrigin/json``, or empty: for the audit alone, and so not a part of the value, which analytics keeps.
+    public let origin: String
     /// JSON.
     public let value: [UInt8]
 
-    public init(type: MessageType, id: String, subject: String, time: Timestamp, trace: String, value: [UInt8]) {
+    public init(type: MessageType, id: String, subject: String, time: Timestamp, trace: String, origin: String = "", value: [UInt8]) {
         self.type = type
         self.id = id
         self.subject = subject
         self.time = time
         self.trace = trace
+        self.origin = origin
         self.value = value
     }
 
@@ -34,6 +37,7 @@ public struct CloudEvent: Sendable {
             KafkaHeader(name: "ce_subject", value: Array(subject.utf8)),
         ]
         if !trace.isEmpty { headers.append(KafkaHeader(name: "traceparent", value: Array(trace.utf8))) }
+        if !origin.isEmpty { headers.append(KafkaHeader(name: RequestOrigin.header, value: Array(origin.utf8))) }
         return KafkaRecord(topic: type.topic.name, partition: nil, key: Array(subject.utf8), value: value, headers: headers, timestampMs: nil)
     }
 

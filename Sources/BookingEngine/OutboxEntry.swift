@@ -14,16 +14,19 @@ public struct OutboxEntry: Equatable, Sendable {
     public let version: String
     /// W3C traceparent of the request behind it, or empty.
     public let trace: String
+    /// Where the request behind it came from, as ``RequestOrigin/json``, or empty.
+    public let origin: String
     /// The JSON value.
     public let value: [UInt8]
 
-    public init(id: String, shard: Shard, type: MessageType, key: String, version: String, trace: String, value: [UInt8]) {
+    public init(id: String, shard: Shard, type: MessageType, key: String, version: String, trace: String, origin: String = "", value: [UInt8]) {
         self.id = id
         self.shard = shard
         self.type = type
         self.key = key
         self.version = version
         self.trace = trace
+        self.origin = origin
         self.value = value
     }
 
@@ -35,13 +38,16 @@ public struct OutboxEntry: Equatable, Sendable {
         guard let type = found["type"]?.text.flatMap(MessageType.init(rawValue:)), let key = found["key"]?.text,
             let version = found["version"]?.text, let value = found["value"]?.bytes
         else { return nil }
-        self.init(id: id, shard: shard, type: type, key: key, version: version, trace: found["trace"]?.text ?? "", value: value)
+        self.init(
+            id: id, shard: shard, type: type, key: key, version: version, trace: found["trace"]?.text ?? "", origin: found["origin"]?.text ?? "",
+            value: value)
     }
 
     /// The record for the topic of its type, in CloudEvents' binary mode. A second copy has the same `ce_id`.
     public var record: KafkaRecord {
         let time = Int64(id.prefix { $0 != "-" }) ?? 0
-        return CloudEvent(type: type, id: "\(key)/\(version)/\(type.rawValue)", subject: key, time: Timestamp(ms: time), trace: trace, value: value)
-            .record
+        return CloudEvent(
+            type: type, id: "\(key)/\(version)/\(type.rawValue)", subject: key, time: Timestamp(ms: time), trace: trace, origin: origin, value: value
+        ).record
     }
 }

@@ -16,7 +16,7 @@ public enum Publication: Sendable {
 /// Takes outbox entries to Kafka and deletes them from Redis once they are acknowledged.
 ///
 /// A caller waits at most ``Limits/acknowledgement``. When Kafka is known to be away it does not wait at all, save one probe
-/// every ``Limits/probe``. One ticking task sees to all deadlines and deletes in batches, off the request's way.
+/// every ``Limits/probe``: a reserve's, before which there is nothing of its booking that it could overtake. One ticking task sees to all deadlines and deletes in batches, off the request's way.
 public final class OutboxPublisher: Service, Sendable {
     /// The waits and bounds of a publisher.
     public struct Limits: Sendable {
@@ -74,7 +74,7 @@ public final class OutboxPublisher: Service, Sendable {
         let now = ContinuousClock.now
         let mayTry = state.withLock { state in
             guard let probe = state.nextProbe else { return true }
-            if now < probe { return false }
+            if now < probe || entry.type != .bookingCreated { return false }
             state.nextProbe = now + limits.probe
             return true
         }
@@ -107,16 +107,34 @@ public final class OutboxPublisher: Service, Sendable {
     /// Publishes entries in their order and waits for all: the sweeper's way, which is also how Kafka's return is noticed.
     /// - Returns: the entries that Kafka has.
     func publishAll(_ entries: [OutboxEntry]) async -> [OutboxEntry] {
-        let results = await producer.send(entries.map(\.record))
         var sent: [OutboxEntry] = []
-        for (entry, result) in zip(entries, results) {
-            switch result {
-            case .success: sent.append(entry)
-            case .failure(let error): markAway(error)
+        for wave in Self.waves(entries) {
+            let before = sent.count
+            for (entry, result) in zip(wave, await producer.send(wave.map(\.record))) {
+                switch result {
+                case .success: sent.append(entry)
+                case .failure(let error): markAway(error)
+                }
             }
+            if sent.count - before < wave.count { return sent }
         }
-        if sent.count == entries.count, !entries.isEmpty { markBack() }
+        if !entries.isEmpty { markBack() }
         return sent
+    }
+
+    /// What may be under way together: a producer keeps the order of one topic's records of a key, but of two topics either may arrive first, and what a
+    /// command causes must not be told before what came before the command.
+    static func waves(_ entries: [OutboxEntry]) -> [[OutboxEntry]] {
+        var waves: [[OutboxEntry]] = []
+        var last: [String: (wave: Int, topic: String)] = [:]
+        for entry in entries {
+            let topic = entry.type.topic.name
+            let wave = last[entry.key].map { $0.topic == topic ? $0.wave : $0.wave + 1 } ?? 0
+            last[entry.key] = (wave, topic)
+            if wave == waves.count { waves.append([]) }
+            waves[wave].append(entry)
+        }
+        return waves
     }
 
     /// Deletes entries that Kafka has.

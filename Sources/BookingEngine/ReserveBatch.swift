@@ -11,11 +11,18 @@ struct PendingReserve: Sendable {
         let zone: ZoneID
     }
 
+    /// Who waits for its answer, and what the script does not say again.
+    struct Asker: Sendable {
+        let booking: BookingID
+        /// W3C traceparent, or empty.
+        let trace: String
+        /// ``RequestOrigin/json``, or empty.
+        let origin: String
+        let then: @Sendable (BookingEngine.ReserveResult) -> Void
+    }
+
     let place: Place
-    let booking: BookingID
-    /// W3C traceparent, or empty.
-    let trace: String
-    let then: @Sendable (BookingEngine.ReserveResult) -> Void
+    let asker: Asker
     fileprivate let keys: RedisArguments
     fileprivate let arguments: RedisArguments
 
@@ -25,20 +32,20 @@ struct PendingReserve: Sendable {
     ) {
         let shard = Shard(of: request.event)
         place = Place(event: request.event, show: request.show, zone: request.zone)
-        self.booking = booking
-        trace = context.trace
-        self.then = then
+        let origin = context.origin.map { String(decoding: $0.json, as: UTF8.self) } ?? ""
+        asker = Asker(booking: booking, trace: context.trace, origin: origin, then: then)
         var keys = RedisArguments(reserving: 128)
         keys.append(Keys.user(context.user, shard))
         keys.append(Keys.hold(booking, shard))
         self.keys = keys
         let fragment = Self.fragment(request, context, booking)
-        var arguments = RedisArguments(reserving: fragment.count + 320 + request.seats.count * 43)
+        var arguments = RedisArguments(reserving: fragment.count + origin.utf8.count + 320 + request.seats.count * 43)
         arguments.append(booking.description)
         arguments.append(request.quantity)
         arguments.append(context.bodyHash)
         arguments.append(fragment)
-        arguments.append(trace)
+        arguments.append(context.trace)
+        arguments.append(origin)
         arguments.append(context.age.map { .int($0) } ?? .string(""))
         arguments.append(context.idempotencyKey)
         arguments.append(context.pass?.description ?? "")
@@ -71,7 +78,7 @@ struct ReserveBatch: Sendable {
     static let script = LuaScript.reserve
 
     let place: PendingReserve.Place
-    private(set) var reserves: [(booking: BookingID, trace: String, then: @Sendable (BookingEngine.ReserveResult) -> Void)] = []
+    private(set) var askers: [PendingReserve.Asker] = []
     private var keys = RedisArguments()
     private var arguments = RedisArguments()
 
@@ -84,7 +91,7 @@ struct ReserveBatch: Sendable {
     mutating func append(_ reserve: PendingReserve) {
         keys.append(contentsOf: reserve.keys)
         arguments.append(contentsOf: reserve.arguments)
-        reserves.append((reserve.booking, reserve.trace, reserve.then))
+        askers.append(reserve.asker)
     }
 
     /// The call of `reserve.lua`; made twice it says the same again.
@@ -110,16 +117,14 @@ struct ReserveBatch: Sendable {
     func answer(_ result: Result<RedisReply, RedisError>, _ trust: Trust? = nil) {
         switch result {
         case .success(let reply):
-            guard let replies = reply.elements, replies.count == reserves.count else {
-                for reserve in reserves { reserve.then(.failure(.unexpected("reserve", reply))) }
+            guard let replies = reply.elements, replies.count == askers.count else {
+                for asker in askers { asker.then(.failure(.unexpected("reserve", reply))) }
                 return
             }
             let shard = Shard(of: place.event)
-            for (reserve, reply) in zip(reserves, replies) {
-                reserve.then(ReserveOutcome.read(reply, booking: reserve.booking, shard: shard, trace: reserve.trace, trust))
-            }
+            for (asker, reply) in zip(askers, replies) { asker.then(ReserveOutcome.read(reply, of: asker, shard: shard, trust)) }
         case .failure(let error):
-            for reserve in reserves { reserve.then(.failure(.redis("reserve", error))) }
+            for asker in askers { asker.then(.failure(.redis("reserve", error))) }
         }
     }
 }

@@ -61,7 +61,7 @@ final class ReserveGatherer: Sendable {
         if let flight { send(flight) }
         if !isTaken {
             let error = RedisError(code: .overloaded, operation: "reserve", message: "more than \(limits.pending) reserves would be pending")
-            reserve.then(.failure(.redis("reserve", error)))
+            reserve.asker.then(.failure(.redis("reserve", error)))
         }
     }
 
@@ -75,7 +75,7 @@ final class ReserveGatherer: Sendable {
         if let number = state.open[reserve.place] {
             let index = number - state.left
             state.queue[index].append(reserve)
-            if state.queue[index].reserves.count >= limits.flight { state.open[reserve.place] = nil }
+            if state.queue[index].askers.count >= limits.flight { state.open[reserve.place] = nil }
         } else {
             if limits.flight > 1 { state.open[reserve.place] = state.left + state.queue.count }
             state.queue.append(ReserveBatch(reserve))
@@ -84,9 +84,9 @@ final class ReserveGatherer: Sendable {
 
     private func nextFlight(_ connection: Int, _ state: inout State) -> Flight? {
         guard let first = state.queue.first else { return nil }
-        var (batches, reserves) = (1, first.reserves.count)
-        while batches < state.queue.count, reserves + state.queue[batches].reserves.count <= limits.flight {
-            reserves += state.queue[batches].reserves.count
+        var (batches, reserves) = (1, first.askers.count)
+        while batches < state.queue.count, reserves + state.queue[batches].askers.count <= limits.flight {
+            reserves += state.queue[batches].askers.count
             batches += 1
         }
         let taken = Array(state.queue[..<batches])
@@ -130,7 +130,7 @@ final class ReserveGatherer: Sendable {
 
     private func answer(_ batch: ReserveBatch, _ result: Result<RedisReply, RedisError>) {
         // Room is made first: a caller that goes on at once must not find the queue full of what is done.
-        state.withLock { $0.pending -= batch.reserves.count }
+        state.withLock { $0.pending -= batch.askers.count }
         batch.answer(result, trust)
     }
 }

@@ -3,7 +3,7 @@ import RedisClient
 
 extension ReserveOutcome {
     /// Reads the part of `reserve.lua`'s reply that belongs to one reserve.
-    static func read(_ reply: RedisReply, booking: BookingID, shard: Shard, trace: String, _ trust: Trust? = nil) -> BookingEngine.ReserveResult {
+    static func read(_ reply: RedisReply, of asker: PendingReserve.Asker, shard: Shard, _ trust: Trust? = nil) -> BookingEngine.ReserveResult {
         let parts: [RedisReply]?
         do {
             parts = try reply.get(operation: "reserve").elements
@@ -14,14 +14,14 @@ extension ReserveOutcome {
             trust.missed()
             return .failure(.untrusted("reserve"))
         }
-        guard let parts, let name = parts.first?.text, let outcome = outcome(name, parts, booking: booking, shard: shard, trace: trace) else {
+        guard let parts, let name = parts.first?.text, let outcome = outcome(name, parts, of: asker, shard: shard) else {
             return .failure(.unexpected("reserve", reply))
         }
         let tokens = parts.count > 1 ? parts[1].int : nil
         return .success((outcome, tokens.flatMap { $0 < 0 ? nil : $0 }))
     }
 
-    private static func outcome(_ name: String, _ parts: [RedisReply], booking: BookingID, shard: Shard, trace: String) -> ReserveOutcome? {
+    private static func outcome(_ name: String, _ parts: [RedisReply], of asker: PendingReserve.Asker, shard: Shard) -> ReserveOutcome? {
         func text(_ index: Int) -> String? { index < parts.count ? parts[index].text : nil }
         func bytes(_ index: Int) -> [UInt8]? { index < parts.count ? parts[index].bytes : nil }
         func number(_ index: Int) -> Int64? { index < parts.count ? parts[index].int : nil }
@@ -31,13 +31,13 @@ extension ReserveOutcome {
                 return nil
             }
             let entry = OutboxEntry(
-                id: id, shard: shard, type: .bookingCreated, key: booking.description, version: String(reservation.version), trace: trace,
-                value: value)
+                id: id, shard: shard, type: .bookingCreated, key: asker.booking.description, version: String(reservation.version), trace: asker.trace,
+                origin: asker.origin, value: value)
             return .reserved(reservation, entry)
         case "replayed":
             guard let reservation = bytes(2).flatMap(Reservation.init(answer:)) else { return nil }
             // Our own booking under our own key: the reply to the first call was lost, and this is its repetition.
-            return reservation.booking == booking ? .reserved(reservation, nil) : .replayed(reservation)
+            return reservation.booking == asker.booking ? .reserved(reservation, nil) : .replayed(reservation)
         case "key_reused": return .keyReused
         case "zone_missing", "zone_mismatch", "untrusted": return .zoneUnknown
         case "seats_required": return .seatsRequired

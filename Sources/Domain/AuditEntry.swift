@@ -24,17 +24,13 @@ public struct AuditEntry: Equatable, Sendable {
     public let old: [UInt8]?
     /// What was asked for, or what came of it: JSON, such as a filter and counts.
     public let new: [UInt8]?
-    /// The network address it came from.
-    public let address: String?
-    /// The User-Agent, or the name of the tool.
-    public let agent: String?
-    public let requestID: String?
+    public var origin: RequestOrigin
     public let at: Timestamp
 
     /// - Parameter id: `nil` makes a random one, for an action that is not repeated.
     public init(
         id: String? = nil, actor: AuditActor, action: String, entity: String, entityID: String, outcome: Outcome, tenant: TenantID? = nil,
-        old: [UInt8]? = nil, new: [UInt8]? = nil, address: String? = nil, agent: String? = nil, requestID: String? = nil, at: Timestamp
+        old: [UInt8]? = nil, new: [UInt8]? = nil, origin: RequestOrigin = RequestOrigin(), at: Timestamp
     ) {
         self.id = id ?? UUIDBits.version7(nowMs: at.ms, shard: Shard(truncating: 0)).description
         self.actor = actor
@@ -45,21 +41,12 @@ public struct AuditEntry: Equatable, Sendable {
         self.tenant = tenant
         self.old = old
         self.new = new
-        self.address = address
-        self.agent = agent
-        self.requestID = requestID
+        self.origin = origin
         self.at = at
     }
 }
 
 extension AuditEntry {
-    /// The same with what its maker did not know: where the wish came from, and an id by which a second copy is recognised.
-    public func with(id: String, origin: OpsCommand.Origin) -> AuditEntry {
-        AuditEntry(
-            id: id, actor: actor, action: action, entity: entity, entityID: entityID, outcome: outcome, tenant: tenant, old: old, new: new,
-            address: origin.address, agent: origin.agent, requestID: origin.requestID, at: at)
-    }
-
     /// The JSON value.
     public var json: [UInt8] {
         var writer = JSONWriter()
@@ -79,9 +66,7 @@ extension AuditEntry {
                 $0.key("new")
                 $0.raw(new)
             }
-            $0.member("address", ifPresent: address)
-            $0.member("agent", ifPresent: agent)
-            $0.member("request_id", ifPresent: requestID)
+            origin.write(&$0)
             $0.member("at_ms", at.ms)
         }
         return writer.bytes
@@ -93,14 +78,14 @@ extension AuditEntry {
         var reader = JSONReader(json)
         var texts: [String: String] = [:]
         var values: [String: [UInt8]] = [:]
+        var origin = RequestOrigin()
         var at: Int64?
         try reader.object { (key, value) throws(JSONError) in
             switch key {
             case "old", "new": values[key] = try value.value()
             case "at_ms": at = try value.int()
-            case "audit_id", "actor", "action", "entity", "entity_id", "outcome", "tenant_id", "address", "agent", "request_id":
-                texts[key] = try value.string()
-            default: try value.skip()
+            case "audit_id", "actor", "action", "entity", "entity_id", "outcome", "tenant_id": texts[key] = try value.string()
+            default: if try !origin.take(key, from: &value) { try value.skip() }
             }
         }
         try reader.end()
@@ -115,7 +100,6 @@ extension AuditEntry {
         if tenant == nil, texts["tenant_id"] != nil { throw JSONError(path: ["tenant_id"], reason: "must be a UUID") }
         self.init(
             id: try text("audit_id"), actor: actor, action: try text("action"), entity: try text("entity"), entityID: try text("entity_id"),
-            outcome: outcome, tenant: tenant, old: values["old"], new: values["new"], address: texts["address"], agent: texts["agent"],
-            requestID: texts["request_id"], at: Timestamp(ms: at))
+            outcome: outcome, tenant: tenant, old: values["old"], new: values["new"], origin: origin, at: Timestamp(ms: at))
     }
 }

@@ -6,24 +6,9 @@ public struct OpsCommand: Equatable, Sendable {
     public let user: UserID
     public let request: OpsRequest
     /// Where it came from, for the audit.
-    public let origin: Origin
+    public let origin: RequestOrigin
 
-    /// What the audit keeps of the request that began it.
-    public struct Origin: Equatable, Sendable {
-        /// The client's network address.
-        public let address: String?
-        /// The client's User-Agent.
-        public let agent: String?
-        public let requestID: String?
-
-        public init(address: String?, agent: String?, requestID: String?) {
-            self.address = address
-            self.agent = agent
-            self.requestID = requestID
-        }
-    }
-
-    public init(operation: OperationID, user: UserID, request: OpsRequest, origin: Origin) {
+    public init(operation: OperationID, user: UserID, request: OpsRequest, origin: RequestOrigin) {
         self.operation = operation
         self.user = user
         self.request = request
@@ -53,9 +38,7 @@ extension OpsCommand {
             $0.member("user_id", user)
             $0.key("request")
             request.write(&$0)
-            $0.member("address", ifPresent: origin.address)
-            $0.member("agent", ifPresent: origin.agent)
-            $0.member("request_id", ifPresent: origin.requestID)
+            origin.write(&$0)
         }
         return writer.bytes
     }
@@ -66,12 +49,13 @@ extension OpsCommand {
     public init(_ type: MessageType, json: [UInt8]) throws(JSONError) {
         var reader = JSONReader(json)
         var texts: [String: String] = [:]
+        var origin = RequestOrigin()
         var request: OpsRequest?
         try reader.object { (key, value) throws(JSONError) in
             switch key {
             case "request": request = try OpsRequest(type, &value)
-            case "operation_id", "user_id", "address", "agent", "request_id": texts[key] = try value.string()
-            default: try value.skip()
+            case "operation_id", "user_id": texts[key] = try value.string()
+            default: if try !origin.take(key, from: &value) { try value.skip() }
             }
         }
         try reader.end()
@@ -80,8 +64,6 @@ extension OpsCommand {
         }
         guard let user = texts["user_id"].flatMap({ UserID($0) }) else { throw JSONError(path: ["user_id"], reason: "must be a UUID") }
         guard let request else { throw JSONError(path: ["request"], reason: "is missing") }
-        self.init(
-            operation: operation, user: user, request: request,
-            origin: Origin(address: texts["address"], agent: texts["agent"], requestID: texts["request_id"]))
+        self.init(operation: operation, user: user, request: request, origin: origin)
     }
 }

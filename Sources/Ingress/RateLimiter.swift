@@ -62,10 +62,20 @@ struct RateLimiter: Sendable {
     }
     private static let made = Mutex<[Made: RateHeaders]>([:])
 
-    /// Where a request came from, as far as that can be believed.
-    func address(_ request: Request, _ context: IngressContext) -> String {
-        let peer = context.remoteAddress?.ipAddress ?? "unknown"
-        guard trustedProxies.contains(peer), let forwarded = request.headers[.xForwardedFor] else { return peer }
+    /// Where a request came from, for the audit.
+    func origin(_ request: Request, _ context: IngressContext) -> RequestOrigin {
+        RequestOrigin(address: address(request, context), agent: request.headers[.userAgent], requestID: context.requestID)
+    }
+
+    private func address(_ request: Request, _ context: IngressContext) -> String {
+        address(context.remoteAddress?.ipAddress, forwarded: request.headers[.xForwardedFor])
+    }
+
+    /// The client's address, as far as it can be believed.
+    /// - Parameter forwarded: what `X-Forwarded-For` says.
+    func address(_ peer: String?, forwarded: String?) -> String {
+        let peer = peer ?? "unknown"
+        guard let forwarded, trustedProxies.contains(peer) else { return peer }
         // The last address that a trusted proxy did not itself add.
         for part in forwarded.split(separator: ",").reversed() {
             let address = part.trimmingPrefix { $0 == " " }

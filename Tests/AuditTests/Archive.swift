@@ -98,8 +98,9 @@ struct Archive: Sendable {
     static func entry(_ number: Int, partition: Int32 = 0, offset: Int64? = nil, atMs: Int64? = nil, new: String? = nil) -> KafkaMessage {
         let entry = AuditEntry(
             id: "entry-\(number)", actor: .operator("root"), action: "dlq.redrive", entity: "dead_letters", entityID: "job-\(number % 3)",
-            outcome: .accepted, tenant: number % 2 == 0 ? tenant : nil, new: new.map { Array($0.utf8) }, address: "10.0.0.1", agent: "rushctl",
-            requestID: "request-\(number)", at: Timestamp(ms: atMs ?? now + Int64(number)))
+            outcome: .accepted, tenant: number % 2 == 0 ? tenant : nil, new: new.map { Array($0.utf8) },
+            origin: RequestOrigin(address: "10.0.0.1", agent: "rushctl", requestID: "request-\(number)"),
+            at: Timestamp(ms: atMs ?? now + Int64(number)))
         return KafkaMessage(
             topic: "audit.events", partition: partition, offset: offset ?? Int64(number), key: Array(entry.entityID.utf8), value: entry.json,
             headers: [
@@ -113,7 +114,8 @@ struct Archive: Sendable {
     }
 
     static func booking(
-        _ id: BookingID, version: Int64, _ status: String, type: String, offset: Int64, payment: String? = nil, more: String = ""
+        _ id: BookingID, version: Int64, _ status: String, type: String, offset: Int64, payment: String? = nil, more: String = "",
+        headers: [KafkaHeader] = []
     ) -> KafkaMessage {
         let nobody = "00000000-0000-0000-0000-000000000009"
         let value = """
@@ -124,7 +126,7 @@ struct Archive: Sendable {
             """
         return KafkaMessage(
             topic: "booking.events", partition: 1, offset: offset, key: Array("\(id)".utf8), value: Array(value.utf8),
-            headers: [KafkaHeader(name: "ce_id", text: "\(id)-\(version)"), KafkaHeader(name: "ce_type", text: type)], timestampMs: now)
+            headers: [KafkaHeader(name: "ce_id", text: "\(id)-\(version)"), KafkaHeader(name: "ce_type", text: type)] + headers, timestampMs: now)
     }
 
     static func newBooking() -> BookingID { .make(nowMs: now, shard: Shard(truncating: 3)) }

@@ -133,12 +133,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"{"address":"::1","agent":"x","request_id":"r","more":[1]}"#, ["::1", "x", "r"]), (#"{"agent":"x"}"#, [nil, "x", nil]),
+        (#"{"address":7}"#, [nil, nil, nil]), ("junk", [nil, nil, nil]),
+    ])
+    func whereAReserveCameFromIsReadWhereItCanBe(origin: String, expected: [String?]) throws {
+        let message = Archive.booking(
+            Archive.newBooking(), version: 1, "reserved", type: "booking.created.v1", offset: 0,
+            headers: [KafkaHeader(name: RequestOrigin.header, text: origin)])
+        let record = try AuditRecord(message)
+        #expect([record.address, record.agent, record.requestID] == expected && record.action == "booking.created")
+    }
+
     @Test func textsThatPostgresCannotIndexAreCut() async throws {
         try await Archive.with { archive in
             let long = String(repeating: "x", count: 20_000)
             let entry = AuditEntry(
-                id: long, actor: .operator(long), action: long, entity: long, entityID: "a\0b", outcome: .failed, address: long, requestID: long,
-                at: Timestamp(ms: Archive.now))
+                id: long, actor: .operator(long), action: long, entity: long, entityID: "a\0b", outcome: .failed,
+                origin: RequestOrigin(address: long, requestID: long), at: Timestamp(ms: Archive.now))
             let message = KafkaMessage(topic: "audit.events", partition: 0, offset: 0, key: nil, value: entry.json)
             let added = try await archive.add([try AuditRecord(message)])
             #expect(added == 1)

@@ -1,8 +1,9 @@
-import BookingEngine
 import Domain
 import Logging
 import RedisClient
 import Testing
+
+@testable import BookingEngine
 
 extension TestRedis {
     /// A second connection to the same server.
@@ -110,14 +111,6 @@ extension Fixture {
     /// Everything that was written to the shard's outbox, oldest first.
     func outbox() async throws -> [OutboxEntry] {
         let reply = try await engine.redis.send(RedisCommand("XRANGE", Keys.outbox(shard), "-", "+"))
-        return (reply.elements ?? []).compactMap { element in
-            guard let parts = element.elements, parts.count == 2, let id = parts[0].text, let fields = parts[1].elements else { return nil }
-            var found: [String: RedisReply] = [:]
-            for index in stride(from: 0, to: fields.count - 1, by: 2) { found[fields[index].text ?? ""] = fields[index + 1] }
-            guard let type = found["type"]?.text.flatMap(MessageType.init(rawValue:)) else { return nil }
-            return OutboxEntry(
-                id: id, shard: shard, type: type, key: found["key"]?.text ?? "", version: found["version"]?.text ?? "",
-                trace: found["trace"]?.text ?? "", value: found["value"]?.bytes ?? [])
-        }
+        return (reply.elements ?? []).compactMap { OutboxEntry($0, shard: shard) }
     }
 }

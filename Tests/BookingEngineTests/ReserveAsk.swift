@@ -44,7 +44,9 @@ extension Fixture {
     func request(_ ask: ReserveAsk) throws -> (ReserveRequest, BookingEngine.ReserveContext, BookingID) {
         var fields = #""event_id":"\#(settings.event)","show_id":"\#(settings.show)","zone_id":"\#(settings.zone)""#
         fields += ask.seats.isEmpty ? #","quantity":\#(ask.quantity)"# : #","seat_ids":[\#(ask.seats.map { "\"\($0)\"" }.joined(separator: ","))]"#
-        let context = BookingEngine.ReserveContext(user: ask.user, idempotencyKey: ask.key, bodyHash: ask.hash, trace: "00-ab", age: ask.age)
+        let context = BookingEngine.ReserveContext(
+            user: ask.user, idempotencyKey: ask.key, bodyHash: ask.hash, trace: "00-ab", age: ask.age,
+            origin: RequestOrigin(address: "::1", agent: "a \"b\"", requestID: ask.key))
         let booking = ask.booking ?? .make(nowMs: BookingEngine.wallClockMs(), shard: shard)
         return (try ReserveRequest(json: Array("{\(fields)}".utf8)), context, booking)
     }

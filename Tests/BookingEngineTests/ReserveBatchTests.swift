@@ -36,6 +36,25 @@ import Testing
         }
     }
 
+    /// Who publishes it, the caller or the sweeper, does not matter to the audit.
+    @Test func whereAReserveCameFromStaysInTheOutbox() async throws {
+        try await TestRedis.with { redis in
+            let fixture = Fixture(redis)
+            _ = try await fixture.load()
+            let asks = [ReserveAsk(), ReserveAsk()]
+            let results = try await fixture.decide(asks)
+            let entries = results.compactMap { result -> OutboxEntry? in
+                if case .reserved(_, let entry) = result.outcome { entry } else { nil }
+            }
+            #expect(entries.count == 2)
+            #expect(try await fixture.outbox() == entries)
+            for (ask, entry) in zip(asks, entries) {
+                let header = try #require(entry.record.headers.last { $0.name == RequestOrigin.header })
+                #expect(try RequestOrigin(json: header.value) == RequestOrigin(address: "::1", agent: "a \"b\"", requestID: ask.key))
+            }
+        }
+    }
+
     @Test(arguments: [UInt64](11...16)) func randomBatchesKeepTheInvariants(seed: UInt64) async throws {
         try await TestRedis.with { redis in
             var random = SeededGenerator(seed: seed)

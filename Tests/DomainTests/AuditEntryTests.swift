@@ -9,7 +9,7 @@ struct AuditEntryTests {
         let full = AuditEntry(
             id: "a/accepted", actor: .user(user), action: "dlq.redrive", entity: "dead_letters", entityID: "payment", outcome: .accepted,
             tenant: tenant, old: Array(#"{"status":"open"}"#.utf8), new: Array(#"{"filter":{"group":"payment"},"counts":[1,2]}"#.utf8),
-            address: "127.0.0.1", agent: "curl/8 \"x\"", requestID: "r-1", at: Timestamp(ms: 1_700_000_000_123))
+            origin: RequestOrigin(address: "127.0.0.1", agent: "curl/8 \"x\"", requestID: "r-1"), at: Timestamp(ms: 1_700_000_000_123))
         #expect(try AuditEntry(json: full.json) == full)
         let bare = AuditEntry(
             actor: .operator("root"), action: "replay", entity: "topic", entityID: "booking.events", outcome: .failed, at: Timestamp(ms: 5))

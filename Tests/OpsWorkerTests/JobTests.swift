@@ -27,7 +27,7 @@ import WorkerRuntime
         #expect(Set(office.finished.withLock { $0.map(\.id) }) == Set(ids))
         let audit = try office.audit()
         for id in ids {
-            #expect(audit["\(id)/accepted"]?.address == "127.0.0.1")
+            #expect(audit["\(id)/accepted"]?.origin.address == "127.0.0.1")
             #expect(audit["\(id)/succeeded"]?.new.map { String(decoding: $0, as: UTF8.self) } == #"{"report":{"handled":2}}"#)
         }
     }

@@ -2,8 +2,8 @@
 --
 -- KEYS   1 zone  2 due  3 outbox  4 seats  5 seat numbers  6 epoch  7 queue  then for each reserve: user, hold
 -- ARGV   1 event id  2 show id  3 tokens a minute  4 burst  5 outbox limit (entries)  6 idempotency kept (ms)  7 hold (ms)
---        then for each reserve: booking id, quantity, body hash, fragment, traceparent, age (years, or ''), idempotency key, pass (entry id
---        of a genuine one, or ''), number of seats, seat ids
+--        then for each reserve: booking id, quantity, body hash, fragment, traceparent, origin (JSON, or ''), age (years, or ''),
+--        idempotency key, pass (entry id of a genuine one, or ''), number of seats, seat ids
 -- Reply  for each reserve { outcome, tokens left (thousandths, -1 before the rate was looked at), … }, or the error that kept it from being decided
 --
 -- What reserves share is read once before the first and written once after the last; what is a user's own is written at once, so that the next
@@ -17,11 +17,11 @@ local reserves = (#KEYS - 7) / 2
 local starts, position = {}, 8
 for i = 1, reserves do
   starts[i] = position
-  local quantity, age, seats = tonumber(ARGV[position + 1]), ARGV[position + 5], tonumber(ARGV[position + 8])
+  local quantity, age, seats = tonumber(ARGV[position + 1]), ARGV[position + 6], tonumber(ARGV[position + 9])
   if not quantity or quantity < 1 or quantity % 1 ~= 0 or not seats or (seats ~= 0 and seats ~= quantity) or (age ~= '' and not tonumber(age)) then
     return redis.error_reply('ERR wrong arguments of a reserve')
   end
-  position = position + 9 + seats
+  position = position + 10 + seats
 end
 if reserves < 1 or reserves % 1 ~= 0 or position ~= #ARGV + 1 then return redis.error_reply('ERR wrong number of arguments') end
 
@@ -110,8 +110,8 @@ end
 local tickets, bucket = 'n:' .. ARGV[1], 'r:' .. ARGV[1]
 
 local function reserve(userKey, holdKey, at)
-  local booking, quantity, hash, named = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 8])
-  local record = 'i:' .. ARGV[at + 6]
+  local booking, quantity, hash, named = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 9])
+  local record = 'i:' .. ARGV[at + 7]
   local user = call('HMGET', userKey, tickets, bucket, record)
   if user[3] then
     local first, since, answer = match(user[3], '^([^|]*)|(%d+)|(.*)$')
@@ -134,7 +134,7 @@ local function reserve(userKey, holdKey, at)
 
   local pass, fault
   if needsPass then
-    pass, fault = readPass(string.sub(userKey, -36), ARGV[at + 7])
+    pass, fault = readPass(string.sub(userKey, -36), ARGV[at + 8])
     if fault then return { 'queue_required', -1, fault } end
   end
 
@@ -163,16 +163,16 @@ local function reserve(userKey, holdKey, at)
     return { ... }
   end
 
-  if minimumAge > 0 and (ARGV[at + 5] == '' or tonumber(ARGV[at + 5]) < minimumAge) then return refuse('age_restricted', left, zone[14]) end
+  if minimumAge > 0 and (ARGV[at + 6] == '' or tonumber(ARGV[at + 6]) < minimumAge) then return refuse('age_restricted', left, zone[14]) end
   if count + quantity > limit then return refuse('over_limit', left, zone[11], whole(count)) end
   if available < quantity then return refuse('out_of_stock', left, whole(available)) end
 
   local indexes = {}
   if seated then
-    local numbers = call('HMGET', KEYS[5], unpack(ARGV, at + 9, at + 8 + named))
+    local numbers = call('HMGET', KEYS[5], unpack(ARGV, at + 10, at + 9 + named))
     local taken = {}
     for i = 1, named do
-      local seat = ARGV[at + 8 + i]
+      local seat = ARGV[at + 9 + i]
       if not numbers[i] then return refuse('seat_unknown', left, seat) end
       if call('GETRANGE', KEYS[4], numbers[i], numbers[i]) ~= 'f' then taken[#taken + 1] = seat end
       indexes[i] = numbers[i]
@@ -190,7 +190,7 @@ local function reserve(userKey, holdKey, at)
   local answer = booking .. shared.answer .. total .. '|' .. zone[10] .. '|' .. availableText
 
   local entry = call('XADD', KEYS[3], '*', 'type', 'booking.created.v1', 'key', booking, 'version', shared.version, 'trace', ARGV[at + 4],
-    'value', value)
+    'origin', ARGV[at + 5], 'value', value)
   call('HSET', userKey, tickets, whole(count + quantity), bucket, tokens, record, hash .. '|' .. nowText .. '|' .. answer)
   -- A UUID is 36 characters, so a key's last part needs no search.
   call('HSET', holdKey, 'status', 'reserved', 'version', shared.version, 'due', shared.due, 'updated', nowText, 'user', string.sub(userKey, -36),

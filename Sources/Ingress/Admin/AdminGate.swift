@@ -13,13 +13,10 @@ struct AdminGate: Sendable {
         /// The state of the rate limit.
         let headers: HTTPFields
         /// Where the request came from.
-        let origin: OpsCommand.Origin
+        let origin: RequestOrigin
         /// W3C traceparent.
         let trace: String
     }
-
-    /// Longest User-Agent that is kept, in bytes.
-    private static let longestAgent = 256
 
     let services: Services
 
@@ -31,11 +28,8 @@ struct AdminGate: Sendable {
             throw APIError(.forbidden, "Only an admin may do this.", field: "Authorization", reason: "has the role \(token.role.rawValue)")
         }
         let headers = try await services.limiter.admit("admin_\(endpoint)", user: token, request, context)
-        let agent = request.headers[.userAgent].map { String(decoding: $0.utf8.prefix(Self.longestAgent), as: UTF8.self) }
         return Pass(
-            token: token, headers: headers,
-            origin: OpsCommand.Origin(address: services.limiter.address(request, context), agent: agent, requestID: context.requestID),
-            trace: context.trace.headerText)
+            token: token, headers: headers, origin: services.limiter.origin(request, context), trace: context.trace.headerText)
     }
 
     /// Accepts a job: 202 and its operation.

@@ -210,7 +210,7 @@ struct DeadLetterRoutes: Sendable {
     private func noted(_ action: String, _ id: String, new: [UInt8]?, _ pass: AdminGate.Pass) async throws(APIError) {
         let entry = AuditEntry(
             actor: .user(pass.token.user), action: action, entity: "dead_letters", entityID: id, outcome: .accepted, new: new,
-            address: pass.origin.address, agent: pass.origin.agent, requestID: pass.origin.requestID, at: .now)
+            origin: pass.origin, at: .now)
         do {
             try await audit(entry)
         } catch {

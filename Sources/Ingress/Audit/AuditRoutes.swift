@@ -63,7 +63,7 @@ struct AuditRoutes: Sendable {
         asked.object { $0.member("query", String((request.uri.query ?? "").prefix(1024))) }
         let entry = AuditEntry(
             actor: .user(pass.token.user), action: "audit.read", entity: "audit_logs", entityID: "all", outcome: .accepted, new: asked.bytes,
-            address: pass.origin.address, agent: pass.origin.agent, requestID: pass.origin.requestID, at: .now)
+            origin: pass.origin, at: .now)
         do {
             try await audit(entry)
         } catch {

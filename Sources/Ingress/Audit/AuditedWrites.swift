@@ -9,7 +9,7 @@ import Telemetry
 
 /// Tells the audit of every write that was taken: who asked for it, from where, and what was answered.
 ///
-/// It stands around the router, so that no route can forget it; reserves are answered before the router, and booking.events tell of them. An entry is handed
+/// It stands around the router, so that no route can forget it; reserves are answered before the router, and their `booking.created` says all this. An entry is handed
 /// to the producer and not waited for: what the write causes is told by the events of its worker, which the outbox keeps.
 struct AuditedWrites: Sendable {
     /// Webhooks are the gateway's, and no user's; their signature is checked, and payment.events tell what came of them. Used tickets are told with what
@@ -59,8 +59,7 @@ struct AuditedWrites: Sendable {
         let entry = AuditEntry(
             actor: .user(token.user), action: "\(request.method.rawValue) /\(route)", entity: entity.map(String.init) ?? "api",
             entityID: Self.named(request.uri.path, by: path) ?? place.flatMap(Self.named(at:)) ?? "all", outcome: .accepted,
-            tenant: token.tenant, new: answer.bytes, address: services.limiter.address(request, context),
-            agent: request.headers[.userAgent].map { String(decoding: $0.utf8.prefix(256), as: UTF8.self) }, requestID: context.requestID, at: .now)
+            tenant: token.tenant, new: answer.bytes, origin: services.limiter.origin(request, context), at: .now)
         send(CloudEvent(entry, trace: context.trace.headerText).record)
     }
 

@@ -83,9 +83,9 @@ struct QueueModeRoutes: Sendable {
         var wanted = JSONWriter()
         wanted.object { $0.member("mode", command.mode.rawValue) }
         let entry = AuditEntry(
-            actor: .user(command.user), action: "queue.set_mode", entity: "event", entityID: command.event.description, outcome: .accepted,
-            tenant: command.tenant, new: wanted.bytes, at: Timestamp(ms: BookingEngine.wallClockMs())
-        ).with(id: "\(command.operation)/accepted", origin: pass.origin)
+            id: "\(command.operation)/accepted", actor: .user(command.user), action: "queue.set_mode", entity: "event",
+            entityID: command.event.description, outcome: .accepted,
+            tenant: command.tenant, new: wanted.bytes, origin: pass.origin, at: Timestamp(ms: BookingEngine.wallClockMs()))
         do {
             try await audit(entry)
         } catch {

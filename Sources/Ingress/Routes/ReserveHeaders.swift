@@ -11,6 +11,8 @@ struct ReserveHeaders {
     private(set) var traceparent: String?
     private(set) var accept: String?
     private(set) var queuePass: String?
+    private(set) var userAgent: String?
+    private(set) var forwardedFor: String?
 
     init() {}
 
@@ -18,6 +20,7 @@ struct ReserveHeaders {
         for (name, value) in headers {
             switch name.utf8.count {
             case 6: if Self.isEqual(name, "accept") { Self.add(value, to: &accept) }
+            case 10: if Self.isEqual(name, "user-agent") { Self.add(value, to: &userAgent) }
             case 11: if Self.isEqual(name, "traceparent") { Self.add(value, to: &traceparent) }
             case 12:
                 if Self.isEqual(name, "content-type") {
@@ -29,7 +32,12 @@ struct ReserveHeaders {
                 }
             case 13: if Self.isEqual(name, "authorization") { Self.add(value, to: &authorization) }
             case 14: if Self.isEqual(name, "content-length") { contentLength = Int(value) ?? 0 }
-            case 15: if Self.isEqual(name, "idempotency-key") { Self.add(value, to: &idempotencyKey) }
+            case 15:
+                if Self.isEqual(name, "idempotency-key") {
+                    Self.add(value, to: &idempotencyKey)
+                } else if Self.isEqual(name, "x-forwarded-for") {
+                    Self.add(value, to: &forwardedFor)
+                }
             default: break
             }
         }

@@ -27,6 +27,8 @@ final class ReserveLane: ChannelDuplexHandler {
     /// What is written from here goes to the socket without being encoded.
     private var encoder: ChannelHandlerContext?
 
+    /// The address at the other end, asked for once a connection.
+    private lazy var peer = context?.remoteAddress?.ipAddress
     private var owner = Owner.nobody
     private var isRead = false
     private var isAnswered = false
@@ -138,7 +140,7 @@ final class ReserveLane: ChannelDuplexHandler {
         isStarted = true
         let exchange = Exchange(requestID: headers.requestID, traceparent: headers.traceparent, traceSampling: traceSampling)
         let lane = NIOLoopBound(self, eventLoop: context.eventLoop)
-        route.start(headers, body, trace: exchange.trace) { result in
+        route.start(headers, body, from: peer, exchange) { result in
             lane.eventLoop.execute { lane.value.answer(result, exchange) }
         }
     }

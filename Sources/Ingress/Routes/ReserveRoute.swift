@@ -17,9 +17,11 @@ struct ReserveRoute: Sendable {
     /// Starts a reserve on the event loop, without a task.
     /// - Parameters:
     ///   - body: `nil` when it is too large.
+    ///   - peer: the address at the other end of the connection.
     ///   - then: called once, on any thread.
     func start(
-        _ headers: ReserveHeaders, _ body: ByteBuffer?, trace: TraceContext, then: @escaping @Sendable (Result<AcceptedReserve, APIError>) -> Void
+        _ headers: ReserveHeaders, _ body: ByteBuffer?, from peer: String?, _ exchange: Exchange,
+        then: @escaping @Sendable (Result<AcceptedReserve, APIError>) -> Void
     ) {
         let context: BookingEngine.ReserveContext
         let reserve: ReserveRequest
@@ -35,8 +37,11 @@ struct ReserveRoute: Sendable {
             reserve = try Self.parse(bytes)
             pass = services.room.check(headers.queuePass, user: token.user, event: reserve.event)
             context = .init(
-                user: token.user, idempotencyKey: key, bodyHash: JSONBody.hash(bytes), trace: trace.headerText, age: token.age,
-                pass: (try? pass.get())?.entry)
+                user: token.user, idempotencyKey: key, bodyHash: JSONBody.hash(bytes), trace: exchange.trace.headerText, age: token.age,
+                pass: (try? pass.get())?.entry,
+                origin: RequestOrigin(
+                    address: services.limiter.address(peer, forwarded: headers.forwardedFor), agent: headers.userAgent,
+                    requestID: exchange.requestID))
         } catch {
             return then(.failure(error))
         }

@@ -86,8 +86,7 @@ struct VerifyRoute: Sendable {
         services.audit(
             AuditEntry(
                 actor: .user(token.user), action: "ticket.use", entity: "booking", entityID: booking.id.description, outcome: .succeeded,
-                tenant: booking.tenant, new: new.bytes, address: services.limiter.address(request, context),
-                agent: request.headers[.userAgent].map { String(decoding: $0.utf8.prefix(256), as: UTF8.self) }, requestID: context.requestID, at: at)
+                tenant: booking.tenant, new: new.bytes, origin: services.limiter.origin(request, context), at: at)
         )
     }
 

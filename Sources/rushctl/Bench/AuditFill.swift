@@ -62,8 +62,7 @@ enum AuditFill {
         let entry = AuditEntry(
             id: "bench-\(number)", actor: .operator("bench"), action: "dlq.redrive", entity: "dead_letters", entityID: "job-\(number)",
             outcome: .succeeded, new: Array(#"{"handled":12,"failed":0,"group":"payment","reason":"the constraint is gone"}"#.utf8),
-            address: "10.0.0.1",
-            agent: "rushctl", requestID: "request-\(number)", at: Timestamp(ms: Timestamp.now.ms))
+            origin: RequestOrigin(address: "10.0.0.1", agent: "rushctl", requestID: "request-\(number)"), at: Timestamp(ms: Timestamp.now.ms))
         return KafkaMessage(
             topic: "audit.events", partition: Int32(number % 12), offset: Int64(number / 12), key: nil, value: entry.json, headers: [],
             timestampMs: nil)

@@ -32,7 +32,7 @@ final class FleetAudit: Sendable {
             return AuditEntry(
                 actor: event.actor.flatMap { AuditActor($0) } ?? .operator("unknown"),
                 action: "fleet." + (event.detail?.split(separator: " ").first.map(String.init) ?? "order"), entity: "fleet",
-                entityID: event.worker, outcome: .accepted, new: new.bytes, agent: "rushctl", at: at)
+                entityID: event.worker, outcome: .accepted, new: new.bytes, origin: RequestOrigin(agent: "rushctl"), at: at)
         case .decision:
             guard let from = event.from, let to = event.to, from != to else { return nil }
             var (old, new) = (JSONWriter(), JSONWriter())

@@ -33,10 +33,8 @@ struct AuditTrail: Sendable {
 
     /// Returns once the entry is written.
     func record(_ entry: AuditEntry) async throws {
-        let told = AuditEntry(
-            id: entry.id, actor: entry.actor, action: entry.action, entity: entry.entity, entityID: entry.entityID, outcome: entry.outcome,
-            tenant: entry.tenant, old: entry.old, new: entry.new, address: entry.address, agent: entry.agent ?? "rushctl", requestID: entry.requestID,
-            at: entry.at)
+        var told = entry
+        told.origin.agent = entry.origin.agent ?? "rushctl"
         _ = try await producer.send(CloudEvent(told).record)
     }
 }

@@ -27,9 +27,12 @@ extension EndToEnd {
         @Test func theTrailOfAJourneyIsReadByAdmins() async throws {
             let admin = try await installation.operatorClient()
             let zone = try await installation.seed(EventPlan(.general("Floor", 10))).zone
-            let buyer = try await installation.client()
-            let held = try await buyer.hold(zone, quantity: 2)
             var probe = try installation.stack.probe()
+            let mark = UUID().uuidString
+            probe.headers += [("X-Request-ID", "reserve-\(mark)"), ("User-Agent", #"audit-"test"/\1"#)]
+            let buyer = try await installation.client()
+            let held = try await Client(user: buyer.user, probe: probe).hold(zone, quantity: 2)
+            probe = try installation.stack.probe()
             probe.headers += [("X-Request-ID", "audit-\(held.id)"), ("User-Agent", "audit-test/1")]
             let cancel = try await Client(user: buyer.user, probe: probe).cancel(held.id)
             #expect(cancel.status == 202)
@@ -42,7 +45,10 @@ extension EndToEnd {
             #expect(states[1]["old"] == .null && states[1]["new"]["quantity"].int == 2)
             #expect(states[0]["source"]["topic"].string == "booking.events" && states[0]["source"]["hash"].string?.utf8.count == 64)
 
-            // Who asked for it, from where.
+            // Who asked for it, from where: of a reserve its own event says so.
+            #expect(states[1]["request_id"].string == "reserve-\(mark)" && states[1]["agent"].string == #"audit-"test"/\1"#)
+            #expect(states[1]["address"].string == "127.0.0.1" && states[0]["request_id"] == .null)
+            #expect(try await rows(1, "request_id=reserve-\(mark)", admin).map { $0["action"].string } == ["booking.created"])
             let wish = try #require(try await rows(1, "request_id=audit-\(held.id)", admin).first)
             #expect(wish["action"].string == "POST /bookings/{id}/cancel" && wish["entity_id"].string == held.id)
             #expect(wish["agent"].string == "audit-test/1" && wish["address"].string != nil && wish["trace_id"].string?.utf8.count == 32)

@@ -5,6 +5,17 @@ import TestSupport
 /// The worker that admits people.
 let queueRelease = Component.worker("queue-release")
 
+/// Asks until the answer is another than "not just now", as such an answer says one may: on a machine with much to do Redis is late now and then.
+func patiently(_ ask: () async throws -> HTTPAnswer) async throws -> HTTPAnswer {
+    var answer = try await ask()
+    let deadline = ContinuousClock.now + .seconds(30)
+    while answer.status == 503, ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(200))
+        answer = try await ask()
+    }
+    return answer
+}
+
 extension Client {
     /// Asks for a place in an event's line.
     func join(_ event: Event, key: String? = nil) async throws -> HTTPAnswer {

@@ -23,7 +23,7 @@ extension EndToEnd {
             let places = try await installation.withLineStanding {
                 var joined: [HTTPAnswer] = []
                 for first in stride(from: 0, to: Self.people, by: 200) {
-                    joined += try await atOnce(200) { try await clients[first + $0].join(event) }
+                    joined += try await atOnce(200) { number in try await patiently { try await clients[first + number].join(event) } }
                 }
                 #expect(joined.allSatisfy { $0.status == 202 }, "\(joined.first { $0.status != 202 }?.text ?? "")")
                 return joined

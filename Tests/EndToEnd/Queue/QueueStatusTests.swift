@@ -97,8 +97,9 @@ extension EndToEnd {
             let client = try await installation.client()
             let elsewhere = Client(user: client.user, probe: try await installation.ingress(holdSeconds: 600))
             let told = try await installation.withLineStanding {
-                let joined = try await client.join(event)
-                #expect(try await elsewhere.place(event).json["data"]["entry_id"].string == joined.json["data"]["entry_id"].string)
+                let joined = try await patiently { try await client.join(event) }
+                let seen = try await patiently { try await elsewhere.place(event) }
+                #expect(seen.json["data"]["entry_id"].string == joined.json["data"]["entry_id"].string, "\(seen.text)")
                 return joined.header("ETag")
             }
             let answer = try await elsewhere.place(event, etag: told, wait: 20)

@@ -42,8 +42,7 @@ struct JobTeller: Sendable {
     private func audit(_ command: OpsCommand, _ outcome: AuditEntry.Outcome, new: [UInt8], at: Timestamp, _ trace: String) -> KafkaRecord {
         let entry = AuditEntry(
             id: "\(command.operation)/\(outcome.rawValue)", actor: .user(command.user), action: command.request.action, entity: "job",
-            entityID: command.operation.description, outcome: outcome, new: new, address: command.origin.address, agent: command.origin.agent,
-            requestID: command.origin.requestID, at: at)
+            entityID: command.operation.description, outcome: outcome, new: new, origin: command.origin, at: at)
         return CloudEvent(entry, trace: trace).record
     }
 }
