@@ -121,6 +121,7 @@ import Testing
         #expect(answer?.error == ErrorCode.none && answer?.generation == 1 && answer?.memberID == "a2")
         #expect(group.sync(memberID: "a2", instanceID: "one", generation: 1, assignments: [:], ticket: 4, now: 101) == [.synced(4, .none, [5])])
         #expect(group.heartbeat(memberID: "a1", instanceID: "one", generation: 1, now: 102) == .fencedInstanceID)
+        #expect(group.heartbeat(memberID: "", instanceID: "one", generation: 1, now: 102) == .unknownMemberID)
     }
 
     @Test func commitsComeFromMembersOnly() {
