@@ -76,6 +76,7 @@ import WorkerRuntime
                 let isThai = mail.text.unicodeScalars.contains { (0x0e00...0x0e7f).contains($0.value) }
                 #expect(isThai == (locale == "th"), "\(occasion)")
                 #expect(mail.text.contains(locale == "th" ? "สวัสดี สมชาย" : "Hello Ann,"), "\(occasion)")
+                #expect(mail.text.first?.isNewline == false, "\(occasion)")
                 #expect(mail.headers["message-id"]?.hasSuffix("@rush.example>") == true)
             }
             #expect(subjects.count == records.count)

@@ -31,6 +31,7 @@ struct AnalyticsRoutes: Sendable {
     func realtime(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try enter(request)
         let id: EventID = try context.id()
+        try request.checkQuery(knows: ["minutes"])
         let count = try AnalyticsPeriod.number("minutes", request, default: Self.minutes.usual, in: Self.minutes.range)
         let headers = try await services.limiter.admit("analytics_realtime", user: token, request, context)
         let tenant = try await tenant(of: id, for: token)
@@ -54,6 +55,7 @@ struct AnalyticsRoutes: Sendable {
     func daily(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try enter(request)
         let id: EventID = try context.id()
+        try request.checkQuery(knows: ["from", "until"])
         let period = try AnalyticsPeriod(request)
         let headers = try await services.limiter.admit("analytics_daily", user: token, request, context)
         let tenant = try await tenant(of: id, for: token)
@@ -69,6 +71,7 @@ struct AnalyticsRoutes: Sendable {
     /// `GET /analytics/dashboard`: all sales of the tenant, of an admin all or those of `tenant`.
     func dashboard(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try enter(request)
+        try request.checkQuery(knows: ["from", "until", "limit", "tenant"])
         let period = try AnalyticsPeriod(request)
         let limit = try AnalyticsPeriod.number("limit", request, default: Self.events.usual, in: Self.events.range)
         let headers = try await services.limiter.admit("analytics_dashboard", user: token, request, context)

@@ -20,9 +20,7 @@ struct AuditRoutes: Sendable {
     func list(_ request: Request, _ context: IngressContext) async throws -> Response {
         let pass = try await gate.enter("audit_logs", request, context)
         let query = request.uri.queryParameters
-        for (name, _) in query where !Self.parameters.contains(name) {
-            throw APIError(.validation, "The request is not valid.", field: String(name.prefix(64)), reason: "is not a known filter")
-        }
+        try request.checkQuery(knows: Self.parameters)
         let page = try Page(request)
         let filter = try Self.filter(request)
         var cursor: AuditCursor?
@@ -92,6 +90,7 @@ struct AuditRoutes: Sendable {
         filter.entityID = try text("entity_id")
         filter.requestID = try text("request_id")
         (filter.from, filter.until) = (try time("from"), try time("to"))
+        if let from = filter.from, let until = filter.until, from > until { throw fault("from", "must not be after to") }
         if let tenant = try text("tenant") {
             filter.tenant = TenantID(tenant)
             if filter.tenant == nil { throw fault("tenant", "must be a UUID") }

@@ -15,6 +15,7 @@ struct NotificationRoutes: Sendable {
     /// `GET /notifications`, newest first.
     private func list(_ request: Request, _ context: IngressContext) async throws -> Response {
         let token = try services.authenticate(request)
+        try request.checkQuery(knows: ["page", "per_page"])
         let page = try Page(request)
         let headers = try await services.limiter.admit("notifications", user: token, request, context)
         do {

@@ -35,7 +35,7 @@ struct TicketRoute: Sendable {
             answer[.contentType] = "text/html; charset=utf-8"
             answer[.contentSecurityPolicy] = "default-src 'none'; style-src \(TicketPage.styleSource); frame-ancestors 'none'"
             let page = TicketPage(booking: booking, details: try await details(of: booking), signer: services.tickets)
-            let locale = Self.locale(request)
+            let locale = try Self.locale(request)
             let html = try page.html(locale: locale, only: tickets.count == booking.tickets.count ? nil : tickets.first?.place)
             return Response(PlainResponse(status: .ok, headers: answer, body: Array(html.utf8)))
         case .svg, .png:
@@ -95,9 +95,13 @@ struct TicketRoute: Sendable {
         return found
     }
 
-    private static func locale(_ request: Request) -> TicketLocale {
-        request.uri.queryParameters["lang"].flatMap { TicketLocale(rawValue: String($0)) }
-            ?? TicketLocale(accepting: request.headers[.acceptLanguage])
+    private static func locale(_ request: Request) throws(APIError) -> TicketLocale {
+        guard let named = request.uri.queryParameters["lang"] else { return TicketLocale(accepting: request.headers[.acceptLanguage]) }
+        guard let locale = TicketLocale(rawValue: String(named)) else {
+            let known = TicketLocale.allCases.map(\.rawValue).joined(separator: ", ")
+            throw APIError(.validation, "The request is not valid.", field: "lang", reason: "must be one of \(known)")
+        }
+        return locale
     }
 
     private static func noTicket(_ status: BookingStatus) -> APIError {

@@ -91,7 +91,7 @@ extension EndToEnd {
         @Test(arguments: [
             ("daily?from=yesterday", "from"), ("daily?until=2026-02-30", "until"), ("daily?from=2026-11-02&until=2026-11-01", "from"),
             ("daily?from=2024-01-01&until=2026-01-01", "from"), ("daily?from=2026-11-01T00:00:00Z", "from"), ("realtime?minutes=0", "minutes"),
-            ("realtime?minutes=181", "minutes"), ("realtime?minutes=x", "minutes"),
+            ("daily?form=2026-01-01", "form"), ("realtime?minutes=181", "minutes"), ("realtime?minutes=x", "minutes"),
         ])
         func aWrongQueryIsNamed(query: String, field: String) async throws {
             let event = try await installation.seed(EventPlan(.general("Floor", 1)))

@@ -73,6 +73,7 @@ extension EndToEnd {
             expectRefusal(try await client.ticket("01890000-0000-7000-8000-000000000000"), 404, "NOT_FOUND", field: "id")
             expectRefusal(try await client.ticket("x"), 400, "VALIDATION_ERROR", field: "id")
             expectRefusal(try await client.ticket(held.id, "?format=pdf"), 400, "VALIDATION_ERROR", field: "format")
+            expectRefusal(try await client.ticket(held.id, "?format=html&lang=xx"), 400, "VALIDATION_ERROR", field: "lang")
             // An image shows one ticket.
             expectRefusal(try await client.ticket(held.id, "?format=png"), 400, "VALIDATION_ERROR", field: "seat")
             for seat in ["0", "3", "x", zone.id] {

@@ -63,7 +63,8 @@ struct TemplateBook: Sendable {
             },
         ]
         if let link = tale.link { values["link"] = ["url": link, "label": words.openTicket] }
-        return (text.render(values), html.render(values))
+        // What comes before the first section leaves its line end.
+        return (String(text.render(values).drop(while: \.isNewline)), html.render(values))
     }
 
     /// In one line, without blanks around it.
