@@ -41,6 +41,9 @@ public struct AuditRecord: Equatable, Sendable {
         public let version: Int64
         /// When the entity came to be.
         public let since: Timestamp
+
+        /// Whether there can be none before it: the first of its epoch (ARCHITECTURE, versions), at the moment in which the entity came to be.
+        func isFirst(at moment: Timestamp) -> Bool { version % 1_000_000 == 1 && moment == since }
     }
 
     /// What belongs to nobody's tenant.

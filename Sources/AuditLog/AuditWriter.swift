@@ -114,9 +114,11 @@ public struct AuditWriter: Sendable {
         return there.isEmpty ? fresh : fresh.enumerated().filter { !there.contains($0.offset) }.map(\.element)
     }
 
-    /// What the newest row about each record's entity calls new, by the record's place.
+    /// What the newest row about each record's entity calls new, by the record's place. A first state has none before it, and is not asked for.
     private func before(_ records: [AuditRecord], _ connection: PostgresConnection) throws -> [Int: (version: Int64, state: String)] {
-        let asking = records.enumerated().compactMap { index, record in record.state.map { (index: index, record: record, since: $0.since) } }
+        let asking = records.enumerated().compactMap { index, record in
+            record.state.flatMap { $0.isFirst(at: record.at) ? nil : (index: index, record: record, since: $0.since) }
+        }
         if asking.isEmpty { return [:] }
         let rows = try connection.query(
             """

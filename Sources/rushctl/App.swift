@@ -22,8 +22,9 @@ struct Rushctl: AsyncParsableCommand {
 
     static func main() async {
         Telemetry.bootstrap(service: "rushctl", level: .error)
-        if let wrong = WrongWord(in: Array(CommandLine.arguments.dropFirst()), of: Self.self) {
-            Output.progress("\(wrong)")
+        let words = Array(CommandLine.arguments.dropFirst())
+        if let refusal = WrongWord(in: words, of: Self.self)?.description ?? FleetScale.refusal(of: words) {
+            Output.progress(refusal)
             Foundation.exit(ExitCode.validationFailure.rawValue)
         }
         await main(nil)

@@ -7,12 +7,15 @@ import PostgresClient
 import RedisClient
 import Settings
 
-/// Connections to the stores named by the environment, each closed when its body ends.
+/// Connections to the stores named by the environment, each closed when its body ends. Where a store is away, they throw ``StoreAway``.
 enum Connections {
     static let logger = Logger(label: "rushctl")
 
     static func database<T: Sendable>(_ settings: Settings = .environment, _ body: (PostgresClient) async throws -> T) async throws -> T {
-        var configuration = try PostgresConfiguration(url: settings.required("DATABASE_URL"))
+        guard let url = settings.optional("DATABASE_URL") else {
+            throw SettingsError(variable: "DATABASE_URL", reason: "must be set; `ops/run` starts a PostgreSQL, which ops/rushctl then finds")
+        }
+        var configuration = try PostgresConfiguration(url: url)
         configuration.applicationName = "rushctl"
         configuration.poolSize = 2
         // A migration or a check of a big installation takes its time.
@@ -25,12 +28,12 @@ enum Connections {
             return result
         } catch {
             await database.shutdown()
-            throw error
+            throw StoreAway.named(error, settings)
         }
     }
 
     static func redis<T: Sendable>(_ settings: Settings = .environment, _ body: (RedisClient) async throws -> T) async throws -> T {
-        var configuration = try RedisConfiguration(url: settings.text("REDIS_URL", default: "redis://127.0.0.1:6379"))
+        var configuration = try RedisConfiguration(url: redisURL(settings))
         configuration.clientName = "rushctl"
         configuration.commandTimeout = .seconds(30)
         let redis = RedisClient(configuration: configuration, logger: logger)
@@ -41,9 +44,11 @@ enum Connections {
             return result
         } catch {
             await redis.shutdown()
-            throw error
+            throw StoreAway.named(error, settings)
         }
     }
+
+    static func redisURL(_ settings: Settings) -> String { settings.text("REDIS_URL", default: "redis://127.0.0.1:6379") }
 
     static func kafka(_ settings: Settings = .environment) -> String { settings.text("KAFKA_BOOTSTRAP_SERVERS", default: "127.0.0.1:9092") }
 

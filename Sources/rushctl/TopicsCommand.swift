@@ -1,5 +1,6 @@
 import ArgumentParser
 import KafkaClient
+import Settings
 import Topics
 
 /// `rushctl topics apply|list|describe`.
@@ -132,7 +133,7 @@ struct TopicsCommand: AsyncParsableCommand {
             return result
         } catch {
             await admin.shutdown()
-            throw error
+            throw StoreAway.named(error, Settings(["KAFKA_BOOTSTRAP_SERVERS": bootstrapServers]))
         }
     }
 }

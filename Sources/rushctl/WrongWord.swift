@@ -21,8 +21,7 @@ struct WrongWord: CustomStringConvertible {
             guard let next = known.first(where: { $0._commandName == word }) else {
                 self.path = path
                 self.word = word
-                let near = known.map { ($0._commandName, Self.distance(word, $0._commandName)) }.min { $0.1 < $1.1 }
-                guess = near.flatMap { $0.1 <= Self.mostWrong ? $0.0 : nil }
+                guess = Self.nearest(to: word, among: known.map { $0._commandName })
                 return
             }
             (command, path) = (next, "\(path) \(word)")
@@ -32,6 +31,12 @@ struct WrongWord: CustomStringConvertible {
 
     var description: String {
         "Error: \(path) has no command '\(word)'.\(guess.map { " Did you mean '\($0)'?" } ?? "")\n  See '\(path) --help' for those it has."
+    }
+
+    /// What may have been meant by a word; nil where nothing is near.
+    static func nearest(to word: String, among known: [String]) -> String? {
+        let near = known.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
+        return near.flatMap { $0.1 <= mostWrong ? $0.0 : nil }
     }
 
     /// Letters to insert, remove or change (Levenshtein).

@@ -94,6 +94,74 @@ import Testing
         }
     }
 
+    /// What a run that was interrupted may leave of an export.
+    enum Leftover: String, CaseIterable {
+        /// The name was on the disk before anything of the file was.
+        case empty
+        case half, withoutItsEnd
+        /// The length was on the disk before the end of the file was.
+        case zeros
+        /// Any gzip reads it, and it says nothing of the last rows.
+        case fewerRows
+        /// The file never had its name; what was written first is longer than what comes.
+        case part
+
+        /// Makes it of a whole export.
+        func make(of path: String) throws {
+            let url = URL(fileURLWithPath: path)
+            let whole = try Data(contentsOf: url)
+            let half = Data(whole.prefix(whole.count / 2))
+            switch self {
+            case .empty: try Data().write(to: url)
+            case .half: try half.write(to: url)
+            case .withoutItsEnd: try Data(whole.prefix(whole.count - 4)).write(to: url)
+            case .zeros: try (half + Data(count: whole.count - half.count)).write(to: url)
+            case .fewerRows:
+                let lines = try ArchiveTests.lines(path)
+                try GzipFile.write(path) { write in for line in lines.dropLast(3) { try write(Array("\(line)\n".utf8)) } }
+            case .part:
+                try FileManager.default.removeItem(at: url)
+                try (half + Data(count: 2 * whole.count)).write(to: URL(fileURLWithPath: "\(path).part"))
+            }
+        }
+    }
+
+    private static func lines(_ path: String) throws -> [String] {
+        var lines: [String] = []
+        try GzipFile.readLines(path) { lines.append(String(decoding: $0, as: UTF8.self)) }
+        return lines
+    }
+
+    @Test(arguments: Leftover.allCases)
+    func whatAnInterruptedRunLeftIsWrittenWholeBeforeTheMonthIsDropped(leftover: Leftover) async throws {
+        try await with { archive, folder in
+            let month = try await self.archive(archive, folder).due(olderThan: "3 years")[0]
+            let path = "\(folder)/\(month.file)"
+            let interrupted = self.archive(archive, folder) { if $0 == "exported" { throw Killed() } }
+            await #expect(throws: Killed.self) { _ = try await interrupted.retain(month) }
+            let whole = try Self.lines(path)
+            #expect(whole.count == 10)
+            try leftover.make(of: path)
+
+            // Killed right before the drop: the export is whole by then, and the month still there.
+            let killed = self.archive(archive, folder) { if $0 == "verified" { throw Killed() } }
+            await #expect(throws: Killed.self) { _ = try await killed.retain(month) }
+            #expect(try Self.lines(path) == whole)
+            #expect(try await archive.count("audit_logs") == 17)
+            let before = try await archive.verifier.verify()
+            #expect(before.holds && before.exportedRows == 0, "\(before.broken)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            let (kept, unfinished) = (names.filter { $0.hasSuffix(".old") }, names.filter { $0.hasSuffix(".part") })
+            #expect(kept.count == (leftover == .part ? 0 : 1) && unfinished.isEmpty, "\(names)")
+
+            let export = try await self.archive(archive, folder).retain(month)
+            #expect(export.rows == 10 && export.wasThere)
+            #expect(try Self.lines(path) == whole)
+            let after = try await archive.verifier.verify()
+            #expect(after.holds && after.exportedRows == 10 && after.rows == 7, "\(after.broken)")
+        }
+    }
+
     @Test func rowsThatComeMeanwhileKeepTheMonth() async throws {
         try await with { archive, folder in
             let late = try AuditRecord(Archive.entry(50, atMs: Archive.longAgo + 50))

@@ -207,6 +207,26 @@ import Testing
         }
     }
 
+    @Test func aClockThatGoesBackDoesNotHoldTheLineUp() async throws {
+        try await TestRedis.with { redis in
+            let fixture = fixture(redis) { $0.batch = 2 }
+            try await fixture.open()
+            let event = fixture.settings.event
+            let users = try await fixture.joined(6)
+            #expect(try await fixture.admit().admitted == 2)
+            // As though that round had been by a clock that was an hour ahead of the one of now.
+            let ahead = BookingEngine.wallClockMs() + 3_600_000
+            _ = try await redis.send(RedisCommand("HSET", Keys.queue(event, fixture.shard), "released", "\(ahead)"))
+            // In one write, so that no second goes by between the two rounds.
+            let reports = try await fixture.engine.admit([event, event])
+            let (first, second) = (try reports[0].get(), try reports[1].get())
+            #expect(first.admitted == 2 && first.waiting == 2 && first.passes == 4)
+            // The seconds are counted by the clock of now again.
+            #expect(second.admitted == 0 && second.next > .zero && second.next <= .seconds(1), "\(second.next)")
+            #expect(try await fixture.statuses(users) == [.admitted, .admitted, .admitted, .admitted, .waiting, .waiting])
+        }
+    }
+
     @Test func theEstimatedWaitIsWithinAThirdOfTheTruth() async throws {
         try await TestRedis.with { redis in
             // 40 places, then one comes back every 50 ms.

@@ -183,8 +183,8 @@ import Testing
             #expect(results.compactMap(\.booking).count == 3)
             let keys = (0..<9).map { "k\($0)" }
             for arguments in [
-                ["1"], ["b", "0", "h", "f", "", "", "k", "", "0"], ["b", "1", "h", "f", "", "", "k", "", "2", "s"],
-                ["b", "x", "h", "f", "", "", "k", "", "0"],
+                ["1"], ["b", "0", "h", "f", "", "", "", "k", "", "0"], ["b", "1", "h", "f", "", "", "", "k", "", "2", "s"],
+                ["b", "x", "h", "f", "", "", "", "k", "", "0"],
             ] {
                 let all = (["e", "s", "20", "10", "100", "1000", "1000"] + arguments).map { RedisArgument.string($0) }
                 await #expect(throws: RedisError.self) { try await redis.evaluate(ReserveBatch.script, keys: keys, arguments: all) }

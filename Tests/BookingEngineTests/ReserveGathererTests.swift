@@ -35,7 +35,7 @@ import Testing
 
     /// A reserve in a zone that is not there.
     private static let keys = ["zone:x", "due:x", "outbox:x", "seats:x", "seatno:x", "epoch:x", "queue:x", "user:x", "hold:x"]
-    private static let arguments: [RedisArgument] = ["e", "s", "20", "10", "100", "1000", "1000", "b", "1", "h", "f", "", "", "k", "", "0"]
+    private static let arguments: [RedisArgument] = ["e", "s", "20", "10", "100", "1000", "1000", "b", "1", "h", "f", "", "", "", "k", "", "0"]
 
     private static func calls(_ redis: RedisClient) async throws -> Int {
         let text = try await redis.send(RedisCommand("INFO", "commandstats")).text ?? ""

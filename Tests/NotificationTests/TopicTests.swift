@@ -6,6 +6,7 @@ import KafkaTestSupport
 import Logging
 import PostgresClient
 import ServiceLifecycle
+import Synchronization
 import Telemetry
 import Testing
 import Topics
@@ -84,6 +85,35 @@ import WorkerRuntime
                     return rows.count { $0 == "queue_turn sent - 1" } == 3 && rows.count { $0 == "queue_turn given_up send_later 4" } == 12
                 }
             }
+        }
+    }
+
+    @Test func whatOurOwnSMSProviderRefusesUsStandsAmongTheDeadLettersAndIsSentFromThere() async throws {
+        let isRefused = Mutex(true)
+        let server = try ScriptedServer { _, _ in [.answer(isRefused.withLock { $0 } ? 401 : 204, "")] }
+        let settings = [
+            "SMS_WEBHOOK_URL": "\(server.url)/sms", "NOTIFICATION_WEBHOOK_SECRET": BoxOffice.webhookSecret, "WEBHOOK_ALLOW_PRIVATE": "true",
+        ]
+        try await BoxOffice.with(settings) { office in
+            let cluster = try TestCluster()
+            let record = office.turn(of: try await office.person("ann@example.com", phone: "+66812345678"))
+            try await Self.run(office, cluster) { producer in
+                _ = try await producer.send(record)
+                try await eventually("it is given up", limit: .seconds(40)) {
+                    try await office.rows() == ["queue_turn sent - 1", "queue_turn.sms given_up webhook_4xx 4"]
+                }
+                let dead = try await Self.count(.notificationDeadLetters, cluster)
+                #expect(dead == 1)
+                isRefused.withLock { $0 = false }
+                // Sent anew, as by a redrive.
+                _ = try await producer.send(record)
+                try await eventually("the SMS is sent", limit: .seconds(40)) {
+                    try await office.rows() == ["queue_turn sent - 1", "queue_turn.sms sent - 5"]
+                }
+            }
+            let (third, dead) = (try await Self.count(.notificationRetry3, cluster), try await Self.count(.notificationDeadLetters, cluster))
+            #expect(third == 1 && dead == 1)
+            #expect(office.post.files.count == 1 && server.requests.count == 5)
         }
     }
 

@@ -3,6 +3,7 @@ import CurlClient
 import Domain
 import Foundation
 import HTTPTestSupport
+import Synchronization
 import Testing
 import WorkerRuntime
 
@@ -113,7 +114,34 @@ import WorkerRuntime
         }
     }
 
-    @Test(arguments: [(404, "bad_address"), (410, "bad_address"), (400, "refused")])
+    @Test(arguments: [401, 403, 404, 410])
+    func whatOurOwnProviderRefusesUsIsNoNumbersFault(status: Int) async throws {
+        let isRefused = Mutex(true)
+        let server = try ScriptedServer { _, _ in [.answer(isRefused.withLock { $0 } ? status : 204, "")] }
+        try await BoxOffice.with(Self.settings(server)) { office in
+            let record = office.turn(of: try await office.person("ann@example.com", phone: "+66812345678"))
+            // However often it is tried: in the end the message stands among the dead letters.
+            for attempt in 1...5 { #expect(try await office.handle(record, attempt: attempt) == "retry webhook_4xx") }
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.sms sending - 5"])
+            isRefused.withLock { $0 = false }
+            #expect(try await office.handle(record) == "done")
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.sms sent - 6"])
+            #expect(office.post.files.count == 1)
+            #expect(server.requests.count == 6 && Set(server.requests.map { $0.headers["webhook-id"] }).count == 1)
+        }
+    }
+
+    @Test(arguments: [400, 422])
+    func aNumberThatOurProviderRefusesIsAFailedNotification(status: Int) async throws {
+        let server = try ScriptedServer { _, _ in [.answer(status)] }
+        try await BoxOffice.with(Self.settings(server)) { office in
+            let ann = try await office.person("ann@example.com", phone: "+66812345678")
+            #expect(try await office.handle(office.turn(of: ann)) == "done")
+            #expect(try await office.rows() == ["queue_turn sent - 1", "queue_turn.sms failed refused 1"])
+        }
+    }
+
+    @Test(arguments: [(404, "bad_address"), (410, "bad_address"), (400, "refused"), (401, "refused"), (403, "refused")])
     func anEndpointThatIsGoneIsAFailedNotification(status: Int, reason: String) async throws {
         let server = try ScriptedServer { _, _ in [.answer(status)] }
         try await BoxOffice.with(Self.settings(server)) { office in

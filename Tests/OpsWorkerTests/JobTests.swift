@@ -160,6 +160,61 @@ import WorkerRuntime
         #expect(office.told.withLock { $0.contains { $0.topic == "operation.events" } })
     }
 
+    @Test(arguments: [true, false])
+    func anEndThatIsToldTwiceHasOneIdAndOneTime(succeeds: Bool) async throws {
+        let office = try await Office()
+        let command = try await office.ask()
+        let work: @Sendable (Job, JobRunner.Progress) async throws -> [UInt8] = { _, _ in
+            if !succeeds { throw Failure(.deadLetter, label: "refused", message: "the group has members") }
+            return Array(#"{"n":1}"#.utf8)
+        }
+        // All was told, and the process ends before it notes so: who takes the job over tells it again, once the lease is over.
+        office.forgetsFor.withLock { $0 = 1 }
+        try await office.run([office.runner(lease: .milliseconds(200), work)]) {
+            try await office.state(command.operation).hasPrefix(succeeds ? "succeeded told" : "failed told")
+        }
+        let audit = "\(command.operation)/\(succeeds ? "succeeded" : "failed")"
+        for id in [audit, "\(command.operation)/2/\(MessageType.operationFinished.rawValue)"] {
+            let tellings = office.tellings(id)
+            // The audit knows a copy by its id and its time.
+            #expect(tellings.count == 2 && Set(tellings).count == 1, "\(tellings)")
+        }
+        let ended = try await office.store().ended(command.operation)
+        #expect(try office.audit()[audit]?.at == ended)
+        let finished = office.finished.withLock { $0.map(\.id) }
+        #expect(finished == [command.operation, command.operation])
+    }
+
+    @Test func aBeginningThatIsToldTwiceHasOneIdAndOneTime() async throws {
+        let office = try await Office()
+        let asked = Timestamp(ms: Timestamp.now.ms - 60_000)
+        let command = OpsCommand(
+            operation: .make(nowMs: asked.ms, shard: Shard(truncating: 7)), user: UserID(.version7(nowMs: 1, shard: Shard(truncating: 0))),
+            request: .importing(ndjson: "x"), origin: .init(address: "127.0.0.1", agent: "test", requestID: "r"))
+        try await office.deliver(command)
+        try await office.deliver(command)
+        let tellings = office.tellings("\(command.operation)/accepted")
+        #expect(tellings.count == 2 && Set(tellings).count == 1, "\(tellings)")
+        #expect(try office.audit()["\(command.operation)/accepted"]?.at == asked)
+    }
+
+    @Test func aJobThatCouldNotBeBegunIsToldTwiceWithOneIdAndOneTime() async throws {
+        let office = try await Office()
+        let command = OpsCommand(
+            operation: .make(nowMs: Timestamp.now.ms, shard: Shard(truncating: 7)), user: UserID(.version7(nowMs: 1, shard: Shard(truncating: 0))),
+            request: .importing(ndjson: "x"), origin: .init(address: nil, agent: nil, requestID: nil))
+        office.forgetsFor.withLock { $0 = 1 }
+        await #expect(throws: Office.Deaf.self) { try await office.giveUp(command) }
+        let ended = try await office.store().ended(command.operation)
+        // Some milliseconds on, so that the time of the second telling would be another.
+        let limit = ContinuousClock.now + .seconds(10)
+        while Timestamp.now.ms <= ended.ms + 2, ContinuousClock.now < limit { await Task.yield() }
+        try await office.giveUp(command)
+        let tellings = office.tellings("\(command.operation)/failed")
+        #expect(tellings.count == 2 && Set(tellings).count == 1, "\(tellings)")
+        #expect(try office.audit()["\(command.operation)/failed"]?.at == ended)
+    }
+
     @Test func aJobThatCouldNotBeBegunEndsItsOperation() async throws {
         let office = try await Office()
         let command = OpsCommand(

@@ -17,6 +17,8 @@ final class Office: Sendable {
     let finished = Mutex<[Domain.Operation]>([])
     /// Until when nothing can be told, in tries.
     let deafFor = Mutex(0)
+    /// How many tellings are cut short right behind what was told, before that can be noted.
+    let forgetsFor = Mutex(0)
 
     struct Deaf: Error {}
 
@@ -35,6 +37,11 @@ final class Office: Sendable {
                 }
                 if isDeaf { throw Deaf() }
                 self.told.withLock { $0 += records }
+                let isForgotten = self.forgetsFor.withLock { left in
+                    defer { left = max(0, left - 1) }
+                    return left > 0
+                }
+                if isForgotten { throw Deaf() }
             })
     }
 
@@ -60,11 +67,19 @@ final class Office: Sendable {
         return command
     }
 
-    func deliver(_ command: OpsCommand) async throws {
-        let message = KafkaMessage(
+    func deliver(_ command: OpsCommand) async throws { _ = try await handler.handle(Delivery(message(command))) }
+
+    /// Gives a command up, as the runtime does once its message stands among the dead letters.
+    func giveUp(_ command: OpsCommand) async throws {
+        try await handler.gaveUp([GivenUpMessage(message: message(command), failure: Failure(.retry, label: "odd", message: "odd"))])
+    }
+
+    private var handler: OpsHandler { OpsHandler(store: store(), teller: teller) }
+
+    private func message(_ command: OpsCommand) -> KafkaMessage {
+        KafkaMessage(
             topic: "ops.commands", partition: 0, offset: 0, key: nil, value: command.json,
             headers: [KafkaHeader(name: "ce_type", value: Array(command.request.messageType.rawValue.utf8))], timestampMs: 0)
-        _ = try await OpsHandler(store: store(), teller: teller).handle(Delivery(message))
     }
 
     /// The row's status and whether its end was told.
@@ -101,5 +116,13 @@ final class Office: Sendable {
             entries[entry.id] = entry
         }
         return entries
+    }
+
+    /// The messages of an id, as often as they were told: their headers, which have the id and the time, and their values.
+    func tellings(_ id: String) -> [String] {
+        told.withLock { $0 }.filter { $0.headers.text("ce_id") == id }.map { record in
+            let headers = record.headers.map { header in "\(header.name): \(header.text)" }
+            return headers.joined(separator: "\n") + "\n" + String(decoding: record.value ?? [], as: UTF8.self)
+        }
     }
 }

@@ -56,6 +56,9 @@ struct AuditVerify: AsyncParsableCommand {
         } catch let error as SettingsError {
             Output.progress("rushctl audit verify: \(error)")
             throw ExitCode(1)
+        } catch let error as StoreAway {
+            Output.progress("rushctl audit verify: \(error)\(error.store == .kafka ? "\n--offline leaves Kafka out." : "")")
+            throw ExitCode(1)
         } catch let error as PostgresError {
             Output.progress("rushctl audit verify: \(error)")
             throw ExitCode(1)

@@ -25,8 +25,8 @@ struct BenchAudit: AsyncParsableCommand {
     @Option(help: "Rows that the writer adds.")
     var added = 100_000
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     private struct Figures: Codable, Sendable {
         var rows: Int
@@ -143,7 +143,7 @@ struct BenchAudit: AsyncParsableCommand {
     }
 
     private func show(_ figures: Figures) throws {
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
         func ms(_ value: Double) -> String { String(format: "%7.1f", value) }
         print("\(figures.rows) rows, \(figures.sizeBytes >> 20) MiB with indexes, filled in \(Int(figures.fillSeconds)) s. A page of 20, in ms:")
         print("                          p50     p99     max")

@@ -25,8 +25,8 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "Seconds within which all join; 0 for as fast as it goes.")
     var seconds = 60
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     struct Figures: Codable, Sendable {
         var joinsPerSecond: Double
@@ -81,7 +81,7 @@ struct BenchQueue: AsyncParsableCommand {
         await installation.stack.stop()
         try await installation.stack.erase()
         figures.print(seats: seats)
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
         let isRight = figures.bought == seats && figures.soldWithoutPass == 0 && figures.inOrder && figures.inventoryOk
         if !isRight { throw ExitCode(1) }
     }

@@ -24,8 +24,8 @@ struct BenchRecovery: AsyncParsableCommand {
     @Option(help: "Events (concerts), each with zones of its own; together they have the bookings.")
     var events = 20
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     func validate() throws {
         if !(1_000...10_000_000).contains(bookings) { throw ValidationError("--bookings must be from 1000 to 10000000.") }
@@ -67,7 +67,7 @@ struct BenchRecovery: AsyncParsableCommand {
         )
         print("nothing lost  \(String(format: "%.3f", figures.nothingLostSeconds)) s")
         print("Redis         \(Int(figures.redisMiB)) MiB")
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
     }
 
     private func measure(_ installation: Installation) async throws -> Figures {

@@ -27,8 +27,8 @@ struct BenchReserve: AsyncParsableCommand {
     @Option(help: "Workers that run beside, separated by commas; all when absent. inventory-sync must be among them.")
     var workers: String?
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     @Option(help: "How the broker makes records durable: always, interval=MS or none. [default: always]")
     var sync: String?
@@ -83,7 +83,7 @@ struct BenchReserve: AsyncParsableCommand {
         await installation.stack.stop()
         try await installation.stack.erase()
         report(figures)
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
         if !figures.inventoryOk { throw ExitCode(1) }
     }
 

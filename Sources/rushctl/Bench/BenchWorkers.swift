@@ -28,8 +28,8 @@ struct BenchWorkers: AsyncParsableCommand {
     @Option(help: "Payments that the worker has in hand at a time.")
     var concurrency = 256
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     func validate() throws {
         if !(1_000...5_000_000).contains(events) { throw ValidationError("--events must be from 1000 to 5000000.") }
@@ -58,7 +58,7 @@ struct BenchWorkers: AsyncParsableCommand {
         await installation.stack.stop()
         try await installation.stack.erase()
         for (worker, rate) in figures.sorted(by: { $0.key < $1.key }) { print("\(worker)  \(Int(rate)) messages/s") }
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
     }
 
     /// A query for how much a projection has taken.

@@ -16,7 +16,7 @@ extension Dlq {
 
         func run() async throws {
             let filter = try choice.filter(status.status)
-            try await Dlq.withDesk { desk in
+            try await Dlq.withDesk(for: filter) { desk in
                 let groups = try await desk.groups(filter)
                 if json { return try Output.json(groups) }
                 DeadLetterPrinter.show(groups)
@@ -102,7 +102,7 @@ struct DeadLetterPage: ParsableArguments {
         var filter = filter
         filter.status = (status ?? defaultStatus).status
         let chosen = filter
-        try await Dlq.withDesk { desk in
+        try await Dlq.withDesk(for: chosen) { desk in
             let (letters, total) = try await desk.list(chosen, page: page, perPage: perPage)
             if json { return try Output.json(Page(total: total, page: page, letters: letters)) }
             DeadLetterPrinter.show(letters)

@@ -53,7 +53,7 @@ extension Dlq {
             let filter = try choice.filter(.open)
             var options = RedriveOptions(
                 actor: AuditTrail.actor, jobID: resume, maxRedrives: maxRedrives, rate: rate, isDryRun: true, edit: edit.map { Array($0.utf8) })
-            try await Dlq.withDesk { desk in
+            try await Dlq.withDesk(for: filter) { desk in
                 let plan = try await desk.redrive(filter, options)
                 if manner.dryRun {
                     if manner.json { return try Output.json(plan) }
@@ -129,7 +129,7 @@ extension Dlq {
 
         func run() async throws {
             let filter = try choice.filter(.open)
-            try await Dlq.withDesk { desk in
+            try await Dlq.withDesk(for: filter) { desk in
                 var report = try await desk.discard(filter, reason: reason, actor: AuditTrail.actor, dryRun: true)
                 if !manner.dryRun {
                     if !manner.yes { DeadLetterPrinter.show(report.reasons, on: Output.progress) }

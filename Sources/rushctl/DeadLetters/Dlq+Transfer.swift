@@ -19,7 +19,7 @@ extension Dlq {
 
         func run() async throws {
             let filter = try choice.filter(status.status)
-            try await Dlq.withDesk { desk in
+            try await Dlq.withDesk(for: filter) { desk in
                 let count = try await desk.export(filter) { line in FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
                 Output.progress("\(count) dead letters")
             }

@@ -31,16 +31,28 @@ struct Dlq: AsyncParsableCommand {
         subcommands: [Groups.self, List.self, Show.self, Search.self, RedriveCommand.self, Discard.self, Export.self, Import.self])
 
     /// Opens the stores for one command and brings the index up to date.
-    static func withDesk(_ settings: Settings = .environment, _ body: (DeadLetterDesk) async throws -> Void) async throws {
+    /// - Parameter filter: what the command is about; a group in it that nobody knows is refused.
+    static func withDesk(
+        _ settings: Settings = .environment, for filter: DeadLetterFilter = DeadLetterFilter(), _ body: (DeadLetterDesk) async throws -> Void
+    ) async throws {
         try await Connections.database(settings) { database in
             try await AuditTrail.open(settings) { trail in
                 let desk = DeadLetterDesk(
                     database: database, bootstrapServers: Connections.kafka(settings), audit: { try await trail.record($0) },
                     logger: Connections.logger)
                 try await desk.catchUp()
+                if let group = filter.group { try await requireKnown(group, desk) }
                 try await body(desk)
             }
         }
+    }
+
+    /// Known are the workers' own groups, and whatever other groups have given up a message.
+    private static func requireKnown(_ group: String, _ desk: DeadLetterDesk) async throws {
+        var known = try GroupName.declared()
+        if known.contains(group) { return }
+        known.formUnion(try await desk.groups(DeadLetterFilter()).map(\.group))
+        if !known.contains(group) { throw GroupName.unknown(group, known: known) }
     }
 }
 

@@ -26,8 +26,8 @@ struct Faults: AsyncParsableCommand {
     @Option(help: "Seconds that everything may take to come to rest afterwards.")
     var drain = 180
 
-    @Option(help: "Where to write the report as JSON.")
-    var json: String?
+    @Option(help: "Where to write the report as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     func validate() throws {
         if !(5...3600).contains(seconds) { throw ValidationError("--seconds must be from 5 to 3600.") }
@@ -57,7 +57,7 @@ struct Faults: AsyncParsableCommand {
         }
         await installation.stack.stop()
         if report.ok { try await installation.stack.erase() } else { Output.progress("the logs and data are in \(folder)") }
-        if let json { try Output.encode(report).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(report)
         print(report)
         if !report.ok { throw ExitCode(1) }
     }

@@ -52,7 +52,7 @@ struct FleetOptions: ParsableArguments {
 /// The status for people.
 enum FleetTable {
     static func print(_ status: FleetStatus) {
-        let head = ["WORKER", "COPIES", "WANTED", "MIN-MAX", "BEHIND", "SECONDS", "IN/S", "OUT/S", "MODE", "WHY"]
+        let head = ["WORKER", "COPIES", "LAG WANTS", "MIN-MAX", "BEHIND", "SECONDS", "IN/S", "OUT/S", "MODE", "WHY"]
         let rows = status.workers.map { worker in
             [
                 worker.worker, worker.running == worker.target ? "\(worker.running)" : "\(worker.running)→\(worker.target)",

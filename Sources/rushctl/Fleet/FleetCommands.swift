@@ -8,8 +8,11 @@ struct FleetStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Shows the copies of each worker, its lag, and why there are as many as there are.",
         discussion:
-            "Exit code 1 when a copy has crashed and is not back yet, or no fleet runs. A question mark is a lag that is unknown, which is never zero."
-    )
+            """
+            COPIES are those that are ready, and behind an arrow as many as there should be. LAG WANTS is what the lag asks for by itself: in mode auto that \
+            is followed, in mode fixed an operator's number stands. A question mark is a lag that is unknown, which is never zero.
+            Exit code 1 when a copy has crashed and is not back yet, or no fleet runs.
+            """)
 
     @OptionGroup var options: FleetOptions
 
@@ -48,8 +51,17 @@ struct FleetScale: AsyncParsableCommand {
 
     @OptionGroup var options: FleetOptions
 
+    private static let rule = "COPIES must be auto, or from 0 to 100 and at most one for each partition that the worker reads."
+
+    /// Refuses a negative number of copies, which the parser takes for an option that it does not know.
+    static func refusal(of words: [String]) -> String? {
+        guard words.starts(with: ["fleet", "scale"]) else { return nil }
+        let isNegative = zip(words, words.dropFirst()).contains { before, word in !before.hasPrefix("--") && word.hasPrefix("-") && Int(word) != nil }
+        return isNegative ? "Error: \(rule)\n  See 'rushctl fleet scale --help' for more information." : nil
+    }
+
     func validate() throws {
-        if copies != "auto", Int(copies).map({ !(0...100).contains($0) }) ?? true { throw ValidationError("COPIES must be auto, or from 0 to 100.") }
+        if copies != "auto", Int(copies).map({ !(0...100).contains($0) }) ?? true { throw ValidationError(Self.rule) }
         if !(0...3600).contains(wait) { throw ValidationError("--wait must be from 0 to 3600.") }
     }
 
@@ -65,7 +77,9 @@ struct FleetScale: AsyncParsableCommand {
                 return status
             }
             let status = try await control.scale(worker, Int(copies).map { .fixed($0) } ?? .automatic)
-            return wait == 0 ? status : try await control.settled(worker, limit: .seconds(wait))
+            let what =
+                copies == "auto" ? "\(worker) follows its lag" : "\(worker) has \(copies) copies, whatever its lag, \(control.untilAutomatic(worker))"
+            return try await control.followed(status, worker, what, wait: wait)
         }
     }
 }
@@ -105,7 +119,7 @@ struct FleetDrain: AsyncParsableCommand {
             let what = copy.map { "copy \($0) of \(worker) is drained and started anew" } ?? "every copy of \(worker) is drained, and it stays down"
             guard try FleetConsent.given(what, dryRun: dryRun, yes: yes) else { return try await control.status() }
             let status = try await control.drain(worker, copy: copy)
-            return wait == 0 ? status : try await control.settled(worker, limit: .seconds(wait))
+            return try await control.followed(status, worker, copy == nil ? "\(what) \(control.untilAutomatic(worker))" : what, wait: wait)
         }
     }
 }
@@ -148,6 +162,17 @@ struct FleetDown: AsyncParsableCommand {
             }
             return status
         }
+    }
+}
+
+extension FleetControl {
+    /// How an operator's number of copies ends.
+    fileprivate func untilAutomatic(_ worker: String) -> String { "until `rushctl fleet scale \(worker) auto`" }
+
+    /// Says what an order that was accepted leads to, and waits for that.
+    fileprivate func followed(_ accepted: FleetStatus, _ worker: String, _ what: String, wait: Int) async throws -> FleetStatus {
+        Output.progress("accepted: \(what); " + (wait == 0 ? "`rushctl fleet status` shows how far it is" : "waiting for it, \(wait) s at most"))
+        return wait == 0 ? accepted : try await settled(worker, limit: .seconds(wait))
     }
 }
 

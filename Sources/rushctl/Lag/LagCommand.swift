@@ -82,13 +82,24 @@ struct LagCommand: AsyncParsableCommand {
     func run() async throws {
         if exporter { return try await LagServer(configuration: try lagConfiguration(), interval: .seconds(interval), port: port).run() }
         let sampler = try LagSampler(configuration: lagConfiguration(), logger: Connections.logger)
-        if watch { return try await watch(sampler) }
-        let groups = await look(sampler)
-        try show(groups)
+        do {
+            if watch { try await watch(sampler) } else { try await once(sampler) }
+        } catch {
+            await sampler.shutdown()
+            throw error
+        }
         await sampler.shutdown()
+    }
+
+    private func once(_ sampler: LagSampler) async throws {
+        let groups = try await look(sampler)
+        try show(groups)
         if groups.allSatisfy({ $0.partitions.isEmpty }) {
             Output.progress(
-                "Nothing is known of any partition. Is the broker at \(Connections.kafka()) up, and are the topics applied (rushctl topics apply)?")
+                """
+                Nothing is known of any partition. Is the broker at \(Connections.kafka()) up (KAFKA_BOOTSTRAP_SERVERS; `ops/run` starts one), \
+                and are the topics applied (rushctl topics apply)?
+                """)
             throw ExitCode.failure
         }
         if check, groups.contains(where: { $0.status != .ok }) { throw ExitCode.failure }
@@ -98,12 +109,11 @@ struct LagCommand: AsyncParsableCommand {
         do {
             try await StopSignals().unlessStopped {
                 while !Task.isCancelled {
-                    try show(await look(sampler))
+                    try show(try await look(sampler))
                     try await Task.sleep(for: .seconds(interval))
                 }
             }
         } catch is StopSignals.Stopped {}
-        await sampler.shutdown()
     }
 
     private func lagConfiguration() throws -> LagConfiguration {
@@ -117,8 +127,12 @@ struct LagCommand: AsyncParsableCommand {
         return configuration
     }
 
-    private func look(_ sampler: LagSampler) async -> [GroupLag] {
+    private func look(_ sampler: LagSampler) async throws -> [GroupLag] {
         let groups = await sampler.sample()
+        // The broker answered, nobody is in it, and it has committed nothing. What is declared has its topics in any case.
+        if let unknown = groups.first(where: { $0.members == 0 && $0.partitions.isEmpty && $0.missing.isEmpty }) {
+            throw GroupName.unknown(unknown.group, known: try GroupName.declared())
+        }
         if topic.isEmpty { return groups }
         return groups.map { $0.only(topics: Set(topic)) }.filter { !$0.partitions.isEmpty || !$0.missing.isEmpty }
     }

@@ -27,7 +27,7 @@ struct AuditTrail: Sendable {
             return result
         } catch {
             await producer.shutdown(flush: .seconds(5))
-            throw error
+            throw StoreAway.named(error, settings)
         }
     }
 

@@ -193,7 +193,7 @@ struct LostDatabase: Sendable {
             return Dictionary(uniqueKeysWithValues: found.filter { groups.contains($0.name) && $0.members > 0 }.map { ($0.name, $0.members) })
         } catch {
             await admin.shutdown()
-            throw error
+            throw StoreAway.named(error, settings)
         }
     }
 }

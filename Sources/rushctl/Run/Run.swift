@@ -31,8 +31,8 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "The main job once, unattended.")
     var once = false
 
-    @Option(help: "With --once: where to write the journey as JSON.")
-    var json: String?
+    @Option(help: "With --once: where to write the journey as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     @Option(help: ArgumentHelp("How many copies of each worker; ops/fleet.yaml in the repository when absent.", valueName: "file"))
     var fleet: String?
@@ -132,7 +132,7 @@ struct Run: AsyncParsableCommand {
         }
         await installation.stop()
         if journey.ok { try await installation.stack.erase() } else { Output.progress("the logs are in \(folder)/logs") }
-        if let json { try Output.encode(journey.report).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(journey.report)
         print(journey.ok ? "ok" : "failed")
         if !journey.ok { throw ExitCode(1) }
     }

@@ -12,8 +12,8 @@ struct Tour: AsyncParsableCommand {
             would; a command that fails ends it. Prints each step with its time; exit 1 when one failed, and then the folder with the logs is kept.
             """)
 
-    @Option(help: "Where to write the steps as JSON.")
-    var json: String?
+    @Option(help: "Where to write the steps as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     @Option(help: "The runbook; ops/RUNBOOK.md in the repository when absent.")
     var runbook: String?
@@ -62,7 +62,7 @@ struct Tour: AsyncParsableCommand {
         } else {
             Output.progress("failed: \(report.error ?? ""); the logs are in \(folder)/logs")
         }
-        if let json { try Output.encode(report).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(report)
         print(report.ok ? "ok" : "failed")
         if !report.ok { throw ExitCode(1) }
     }

@@ -79,7 +79,8 @@ extension EndToEnd {
             let admin = try await installation.operatorClient()
             for (query, field) in [
                 ("actr=x", "actr"), ("from=yesterday", "from"), ("to=x", "to"), ("tenant=x", "tenant"), ("cursor=x", "cursor"), ("actor=", "actor"),
-                ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "from"), ("cursor=1.1.1&page=2", "page"), ("page=51", "page"), ("per_page=101", "per_page"), ("entity_id=a%00b", "entity_id"),
+                ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "from"), ("cursor=1.1.1&page=2", "page"), ("page=51", "page"),
+                ("per_page=101", "per_page"), ("entity_id=a%00b", "entity_id"),
             ] {
                 expectRefusal(try await admin.probe.get("\(Self.path)?\(query)"), 400, "VALIDATION_ERROR", field: field, query)
             }

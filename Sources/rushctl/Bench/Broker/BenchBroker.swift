@@ -18,8 +18,8 @@ struct BenchBroker: AsyncParsableCommand {
     @Option(help: "A sync mode to measure: always, interval=MS or none; may be repeated. [default: all three]")
     var sync: [String] = []
 
-    @Option(help: "Where to write the figures as JSON.")
-    var json: String?
+    @Option(help: "Where to write the figures as JSON.", transform: { try ResultFile($0) })
+    var json: ResultFile?
 
     /// What the figures are asked for; missing where they were not measured.
     static let modes = ["always", "interval=50", "none"]
@@ -45,7 +45,7 @@ struct BenchBroker: AsyncParsableCommand {
             return BrokerFigures(defaultSync: standard, modes: table)
         }
         figures.print()
-        if let json { try Output.encode(figures).write(to: URL(fileURLWithPath: json)) }
+        try json?.write(figures)
     }
 
     /// The mode in which `ops/run` starts the broker.
