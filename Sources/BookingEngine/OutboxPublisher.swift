@@ -24,9 +24,11 @@ public final class OutboxPublisher: Service, Sendable {
         public var acknowledgement: Duration = .milliseconds(230)
         /// How often an absent Kafka is tried by a caller.
         public var probe: Duration = .milliseconds(500)
-        /// For how long Kafka must be connected again before it is taken to be back by one whom nothing else tells; longer than the sweepers of others
-        /// need for what stayed in the outbox.
+        /// Longer than the sweepers need, after Kafka's return, for what stayed in the outbox: for so long it must be connected again before it is taken to
+        /// be back by one whom nothing else tells, and for so long what was left to them is not overtaken.
         public var settling: Duration = .seconds(5)
+        /// Keys that are remembered because something of theirs was left to the sweepers; with more, that holds for every key.
+        public var leftKeys = 100_000
         /// How often deadlines are looked at and acknowledged entries deleted.
         public var tick: Duration = .milliseconds(20)
         /// Acknowledged entries that may wait for their deletion; beyond it they are left to the sweeper.
@@ -41,6 +43,9 @@ public final class OutboxPublisher: Service, Sendable {
         var acknowledgedCount = 0
         /// When Kafka was found away, the moment from which one caller may try it again.
         var nextProbe: ContinuousClock.Instant?
+        /// Keys of which an entry was left to the sweepers, and when Kafka was back; forgotten when the sweepers have had their time.
+        var left: Set<String> = []
+        var backSince: ContinuousClock.Instant?
         /// Since when the producer is connected again while Kafka is taken to be away.
         var connectedSince: ContinuousClock.Instant?
     }
@@ -72,26 +77,39 @@ public final class OutboxPublisher: Service, Sendable {
     /// - Parameter then: called once, on any thread. It must not block.
     public func publish(_ entry: OutboxEntry, then: @escaping @Sendable (Publication) -> Void) {
         let now = ContinuousClock.now
-        let mayTry = state.withLock { state in
-            guard let probe = state.nextProbe else { return true }
-            if now < probe || entry.type != .bookingCreated { return false }
-            state.nextProbe = now + limits.probe
-            return true
-        }
-        guard mayTry else { return then(.inOutbox) }
+        guard state.withLock({ mayTry(entry, now, &$0) }) else { return then(.inOutbox) }
         let waiter = Waiter(deadline: now + limits.acknowledgement, then)
         state.withLock { $0.waiting.append(waiter) }
         if let error = enqueue(entry, waiter) {
             waiter.resolve(.inOutbox)
-            markAway(error)
+            markAway(error, leaving: entry)
         }
+    }
+
+    /// Whether an entry may be sent now; one that may not is left to the sweepers, and with it what comes of its key before they have had their time:
+    /// it must not be overtaken.
+    private func mayTry(_ entry: OutboxEntry, _ now: ContinuousClock.Instant, _ state: inout State) -> Bool {
+        if let probe = state.nextProbe {
+            if now >= probe, entry.type == .bookingCreated {
+                state.nextProbe = now + limits.probe
+                return true
+            }
+        } else if entry.type == .bookingCreated || state.left.isEmpty || (!state.left.contains(entry.key) && state.left.count < limits.leftKeys) {
+            return true
+        }
+        leave(entry, &state)
+        return false
+    }
+
+    private func leave(_ entry: OutboxEntry, _ state: inout State) {
+        if state.left.count < limits.leftKeys { state.left.insert(entry.key) }
     }
 
     /// Publishes entries in their order without waiting, as workers do that have the entry's safety already.
     public func publishWithoutWaiting(_ entries: [OutboxEntry]) {
-        if isAway { return }
-        for entry in entries {
-            if let error = enqueue(entry, nil) { return markAway(error) }
+        let now = ContinuousClock.now
+        for entry in entries where state.withLock({ mayTry(entry, now, &$0) }) {
+            if let error = enqueue(entry, nil) { markAway(error, leaving: entry) }
         }
     }
 
@@ -166,6 +184,7 @@ public final class OutboxPublisher: Service, Sendable {
             let late = state.waiting.prefix { $0.deadline <= now }
             state.waiting.removeFirst(late.count)
             if state.waiting.count > 64 { state.waiting.removeAll(where: \.isResolved) }
+            if let back = state.backSince, state.nextProbe == nil, now - back >= limits.settling { (state.left, state.backSince) = ([], nil) }
             let acknowledged = state.acknowledged
             state.acknowledged = [:]
             state.acknowledgedCount = 0
@@ -173,7 +192,10 @@ public final class OutboxPublisher: Service, Sendable {
         }
         let unanswered = late.count { $0.resolve(.inOutbox) }
         if unanswered > 0 { markAway(nil) }
-        if isConnectedAgain(now) { markBack() }
+        if isConnectedAgain(now) {
+            markBack()
+            state.withLock { $0.left = [] }
+        }
         guard !acknowledged.isEmpty else { return }
         do {
             try await delete(acknowledged)
@@ -206,19 +228,19 @@ public final class OutboxPublisher: Service, Sendable {
                     state.acknowledged[entry.shard, default: []].append(entry.id)
                     state.acknowledgedCount += 1
                 }
-                defer { state.nextProbe = nil }
-                return state.nextProbe != nil
+                return isBack(&state)
             }
             waiter?.resolve(.acknowledged)
             if wasAway { logger.notice("Kafka is back") }
         case .failure(let error):
             waiter?.resolve(.inOutbox)
-            markAway(error)
+            markAway(error, leaving: entry)
         }
     }
 
-    private func markAway(_ error: KafkaError?) {
+    private func markAway(_ error: KafkaError?, leaving entry: OutboxEntry? = nil) {
         let isNew = state.withLock { state in
+            if let entry { leave(entry, &state) }
             defer { state.nextProbe = ContinuousClock.now + limits.probe }
             return state.nextProbe == nil
         }
@@ -230,11 +252,14 @@ public final class OutboxPublisher: Service, Sendable {
     }
 
     private func markBack() {
-        let wasAway = state.withLock { state in
-            defer { state.nextProbe = nil }
-            return state.nextProbe != nil
-        }
-        if wasAway { logger.notice("Kafka is back") }
+        if state.withLock({ isBack(&$0) }) { logger.notice("Kafka is back") }
+    }
+
+    /// - Returns: whether it was away.
+    private func isBack(_ state: inout State) -> Bool {
+        if state.nextProbe == nil { return false }
+        (state.nextProbe, state.backSince) = (nil, .now)
+        return true
     }
 }
 

@@ -152,7 +152,7 @@ import WorkerRuntime
             count.withLock { $0 += 1 }
             return Array(#"{"n":1}"#.utf8)
         }
-        try await office.run([office.runner(lease: .milliseconds(200), work)]) {
+        try await office.run([office.runner(lease: .seconds(1), work)]) {
             try await office.state(command.operation).hasPrefix("succeeded told")
         }
         #expect(count.withLock { $0 } == 1)
@@ -170,7 +170,7 @@ import WorkerRuntime
         }
         // All was told, and the process ends before it notes so: who takes the job over tells it again, once the lease is over.
         office.forgetsFor.withLock { $0 = 1 }
-        try await office.run([office.runner(lease: .milliseconds(200), work)]) {
+        try await office.run([office.runner(lease: .seconds(1), work)]) {
             try await office.state(command.operation).hasPrefix(succeeds ? "succeeded told" : "failed told")
         }
         let audit = "\(command.operation)/\(succeeds ? "succeeded" : "failed")"

@@ -353,8 +353,8 @@ struct Group {
 
     /// Why a request of this member cannot be taken, or nil.
     ///
-    /// One without a member id is not fenced, as Apache Kafka has it: librdkafka 2.0.2 forgets its id when its session runs out and may report once more
-    /// before it has given its partitions back; taken for another consumer's end, that would end it.
+    /// Unlike with Apache Kafka, one without a member id is unknown and not fenced: librdkafka 2.0.2 forgets its id when its session runs out and may report
+    /// once more before it has given its partitions back. It would take that for the end, though nobody has its place.
     private func check(memberID: String, instanceID: String?, generation: Int32) -> ErrorCode? {
         if let instanceID, !memberID.isEmpty, let member = members.first(where: { $0.instanceID == instanceID }), member.id != memberID {
             return .fencedInstanceID

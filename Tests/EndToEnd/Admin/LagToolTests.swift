@@ -34,7 +34,7 @@ extension EndToEnd {
 
         @Test func itsExporterServesWhatPrometheusReads() async throws {
             let port = Int.random(in: 21_000..<30_000)
-            let exporter = Task { try await lag(["--exporter", "--port", "\(port)", "--interval", "0.2"], until: "TERM", seconds: 14) }
+            let exporter = Task { try await lag(["--exporter", "--port", "\(port)", "--interval", "0.2"], until: "TERM", seconds: 30) }
             let probe = HTTPProbe(port: port)
             var metrics = ""
             try await waitUntil("every group of a worker has its lag") {
@@ -44,7 +44,7 @@ extension EndToEnd {
                     && metrics.contains("kafka_consumer_members{group=\"payment\"} 1")
             }
             #expect(metrics.contains("kafka_consumer_status{group=\"payment\""))
-            try await waitUntil("the last look at Kafka is fresh") { try await probe.get("/ready").status == 200 }
+            try await waitUntil("the last look at Kafka is fresh", limit: .seconds(6)) { try await probe.get("/ready").status == 200 }
             #expect(try await exporter.value.status == 0)
         }
     }
