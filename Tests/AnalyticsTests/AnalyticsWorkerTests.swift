@@ -144,7 +144,9 @@ struct Site: Sendable {
         let admin = try KafkaAdmin(configuration: KafkaAdminConfiguration(bootstrapServers: bootstrap, clientID: "test"), logger: .quiet)
         self.admin = admin
         _ = await eventually { (try? await admin.brokerCount()) == 1 }
-        for topic in AnalyticsTopics.all + [.analyticsDeadLetters, .analyticsRedrives] { try await admin.createTopic(topic.name, partitions: 4) }
+        for topic in AnalyticsTopics.all + [.analyticsDeadLetters, .analyticsRedrives] {
+            try await admin.createTopic(topic.name, partitions: 4, configs: TestCluster.keepsAll)
+        }
         producer = try KafkaProducer(configuration: KafkaProducerConfiguration(bootstrapServers: bootstrap, clientID: "test"), logger: .quiet)
     }
 

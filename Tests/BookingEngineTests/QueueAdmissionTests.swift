@@ -227,6 +227,29 @@ import Testing
         }
     }
 
+    @Test func whatALineMeasuredBeforeTheClockWentBackIsMeasuredAnew() async throws {
+        try await TestRedis.with { redis in
+            let fixture = fixture(redis, capacity: 2) { $0.automaticOffAfter = .milliseconds(1) }
+            try await fixture.open()
+            let (event, key) = (fixture.settings.event, Keys.queue(fixture.settings.event, fixture.shard))
+            let users = try await fixture.joined(3)
+            #expect(try await fixture.admit().admitted == 2)
+            let ahead = "\(BookingEngine.wallClockMs() + 3_600_000)"
+            // How fast places come back; the second of the round before is over.
+            _ = try await redis.send(RedisCommand("HSET", key, "short_since", ahead, "short_at", ahead, "rate", "9", "released", "0"))
+            _ = try await fixture.admit()
+            let begun = try await redis.send(RedisCommand("HMGET", key, "short_since", "short_at", "rate")).elements ?? []
+            let now = BookingEngine.wallClockMs()
+            #expect(begun.count == 3 && begun[0].int ?? .max <= now && begun[1].int ?? .max <= now && begun[2].text == "0", "\(begun)")
+            // How long nobody came.
+            for user in users { _ = try await fixture.engine.leaveQueue(event: event, user: user) }
+            _ = try await redis.send(RedisCommand("HSET", key, "origin", "automatic", "idle_since", ahead))
+            let limit = ContinuousClock.now + .seconds(5)
+            while try await fixture.engine.queueLine(event)?.mode == .fifo, ContinuousClock.now < limit { _ = try await fixture.admit() }
+            #expect(try await fixture.engine.queueLine(event)?.mode == .off)
+        }
+    }
+
     @Test func theEstimatedWaitIsWithinAThirdOfTheTruth() async throws {
         try await TestRedis.with { redis in
             // 40 places, then one comes back every 50 ms.

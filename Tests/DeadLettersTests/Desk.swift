@@ -25,7 +25,7 @@ final class Desk: Sendable {
         let admin = admin
         // A client that has never met a broker may wait for the cluster's controller in vain (librdkafka 2.0.2).
         _ = await eventually { (try? await admin.brokerCount()) == 1 }
-        for topic in Topic.allCases { try await admin.createTopic(topic.name, partitions: 2) }
+        for topic in Topic.allCases { try await admin.createTopic(topic.name, partitions: 2, configs: TestCluster.keepsAll) }
         database = try await TestDatabase.fresh().client
     }
 

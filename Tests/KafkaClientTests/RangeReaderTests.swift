@@ -61,7 +61,7 @@ struct RangeReaderTests {
         let topic = try await filled(cluster, partitions: 1, each: 5)
         let place = KafkaTopicPartition(topic: topic, partition: 0)
         let consumer = try cluster.consumer(group: topic, topics: [topic])
-        _ = try await consumer.collect(5)
+        #expect(try await consumer.collect(5).count == 5)
         try await consumer.commit([place: 5])
         let refused = await #expect(throws: KafkaError.self) { try await admin.setOffsets(group: topic, [place: 1]) }
         #expect(refused?.code == .rebalanced)

@@ -55,14 +55,17 @@ public final class TestCluster: Sendable {
         return nil
     }
 
-    /// Makes a topic with a name of its own and returns the name.
+    /// What makes a topic keep its records, whatever time a test gives them.
+    public static let keepsAll = ["retention.ms": "-1"]
+
+    /// Makes a topic with a name of its own, which keeps all records, and returns the name.
     public func topic(_ name: String = "test", partitions: Int = 1) async throws -> String {
         let unique = "\(name).\(UUID().uuidString.prefix(8).lowercased())"
         switch kind {
         case .mock(let mock): rd_kafka_mock_topic_create(mock, unique, Int32(partitions), 1)
         case .broker:
             let admin = try admin()
-            try await admin.createTopic(unique, partitions: partitions)
+            try await admin.createTopic(unique, partitions: partitions, configs: Self.keepsAll)
             await admin.shutdown()
         }
         return unique

@@ -19,13 +19,12 @@ import Testing
 
         init(_ office: Office) throws {
             let (endpoints, logger) = (office.stack.endpoints, Logger(label: "test"))
-            redis = RedisClient(configuration: try RedisConfiguration(url: endpoints.redisURL), logger: logger)
+            redis = try Office.redis(endpoints)
             database = PostgresClient(
                 configuration: try PostgresConfiguration(url: endpoints.databaseURL, poolSize: 2, statementTimeout: .seconds(90)), logger: logger)
             recovery = Recovery(
                 owner: "holder", redis: redis, database: database, admin: office.admin, bootstrapServers: endpoints.kafkaBootstrapServers,
                 logger: logger)
-            try redis.start()
             try database.start()
         }
     }
@@ -77,12 +76,6 @@ import Testing
         return .milliseconds(max(0, left.map { $0.int ?? 0 }.min() ?? 0))
     }
 
-    /// Tries to recover beside another; false also when it began, and then failed.
-    private func isRefused(_ office: Office) async -> Bool {
-        do { _ = try await office.recover() } catch { return (error as? RecoveryError)?.code == .busy }
-        return false
-    }
-
     @Test func noOtherBeginsDuringAStepThatOutlastsTheLease() async throws {
         try await Office.with { office in
             let (bookings, before) = try await forgotten(office)
@@ -90,7 +83,8 @@ import Testing
             let run = try await whileStuck(holder, office) {
                 let end = ContinuousClock.now + Recovery.lease + Recovery.lease / 3
                 while ContinuousClock.now < end {
-                    try #require(await isRefused(office), "another began")
+                    let refusal = await #expect(throws: RecoveryError.self) { try await office.recover() }
+                    try #require(refusal?.code == .busy)
                     try await Task.sleep(for: .milliseconds(100))
                 }
                 #expect(try await !office.recovery.isTrusted())

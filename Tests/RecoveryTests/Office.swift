@@ -51,6 +51,15 @@ struct Office {
         try result.get()
     }
 
+    /// A client with patience: a disk that stands still for a second is none of these tests' business.
+    static func redis(_ endpoints: Endpoints) throws -> RedisClient {
+        var configuration = try RedisConfiguration(url: endpoints.redisURL)
+        configuration.commandTimeout = .seconds(20)
+        let redis = RedisClient(configuration: configuration, logger: Logger(label: "test"))
+        try redis.start()
+        return redis
+    }
+
     private init(_ directory: String) async throws {
         let binary = try #require(Self.broker)
         let logger = Logger(label: "test")
@@ -60,8 +69,7 @@ struct Office {
         try await stack.startPostgres()
         try await stack.startBroker()
         let kafka = stack.endpoints.kafkaBootstrapServers
-        redis = RedisClient(configuration: try RedisConfiguration(url: stack.endpoints.redisURL), logger: logger)
-        try redis.start()
+        redis = try Self.redis(stack.endpoints)
         database = PostgresClient(configuration: try PostgresConfiguration(url: stack.endpoints.databaseURL, poolSize: 2), logger: logger)
         try database.start()
         producer = try KafkaProducer(configuration: KafkaProducerConfiguration(bootstrapServers: kafka, clientID: "test"), logger: logger)

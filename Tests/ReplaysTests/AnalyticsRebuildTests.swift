@@ -71,7 +71,7 @@ struct AnalyticsRebuildTests {
     private func with(_ body: (Bench) async throws -> Void) async throws {
         try await Bench.with { bench in
             for topic in AnalyticsTopics.all where !Bench.topics.contains(topic.name) {
-                try await bench.admin.createTopic(topic.name, partitions: Bench.partitions)
+                try await bench.admin.createTopic(topic.name, partitions: Bench.partitions, configs: TestCluster.keepsAll)
             }
             try await body(bench)
         }

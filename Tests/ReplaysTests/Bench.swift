@@ -40,7 +40,7 @@ final class Bench: Sendable {
         producer = try cluster.producer()
         // A client that has never met a broker may wait for the cluster's controller in vain (librdkafka 2.0.2).
         _ = await eventually { (try? await admin.brokerCount()) == 1 }
-        for topic in Self.topics { try await admin.createTopic(topic, partitions: Self.partitions) }
+        for topic in Self.topics { try await admin.createTopic(topic, partitions: Self.partitions, configs: TestCluster.keepsAll) }
         (database, databaseURL) = try await TestDatabase.fresh()
         zones = (0..<3).compactMap { _ in ZoneID(UUID().uuidString) }
         try await seed(database)

@@ -157,7 +157,8 @@ else
   end
   -- How fast places come back, while people wait for them and for nothing else: the mean since that began, of the last minute at most.
   if free - admitted <= 0 and call('EXISTS', lineKey) == 1 then
-    if rounds[3] and rounds[3] ~= '0' then
+    -- Measured before the clock went back: begun anew.
+    if rounds[3] and rounds[3] ~= '0' and now >= tonumber(rounds[4]) then
       local elapsed = now - tonumber(rounds[4])
       if elapsed > 0 then
         local rate = tonumber(rounds[2] or 0)
@@ -179,7 +180,7 @@ if #late == chunk then state, wait = 'more', 0 end
 if queue.origin == 'automatic' then
   if not isEmpty() then
     if rounds[5] then call('HDEL', KEYS[1], 'idle_since') end
-  elseif not rounds[5] then
+  elseif not rounds[5] or now < tonumber(rounds[5]) then
     set('idle_since', nowText)
   elseif now - tonumber(rounds[5]) >= tonumber(ARGV[9]) then
     switch('off')

@@ -29,7 +29,8 @@ struct NotificationParts: Sendable {
         }
         let notifier = Notifier(
             database: database, store: store, templates: templates, teller: Teller(signer: configuration.signer, publicURL: configuration.publicURL),
-            mail: MailSender(clients: mail, server: configuration.server, sender: configuration.sender, templates: templates), webhooks: sender,
+            mail: MailSender(clients: MailClients(mail), server: configuration.server, sender: configuration.sender, templates: templates),
+            webhooks: sender,
             metrics: metrics, checkpoint: checkpoint)
         handler = NotificationHandler(
             store: store, notifier: notifier, maxAge: configuration.maxAge, now: now, metrics: metrics, logger: logger)

@@ -143,7 +143,6 @@ struct BenchAudit: AsyncParsableCommand {
     }
 
     private func show(_ figures: Figures) throws {
-        try json?.write(figures)
         func ms(_ value: Double) -> String { String(format: "%7.1f", value) }
         print("\(figures.rows) rows, \(figures.sizeBytes >> 20) MiB with indexes, filled in \(Int(figures.fillSeconds)) s. A page of 20, in ms:")
         print("                          p50     p99     max")
@@ -151,5 +150,6 @@ struct BenchAudit: AsyncParsableCommand {
             print("\(kind.padding(toLength: 22, withPad: " ", startingAt: 0)) \(ms(latency.p50Ms)) \(ms(latency.p99Ms)) \(ms(latency.maxMs))")
         }
         print("added \(Int(figures.addedPerSecond)) rows a second; verified \(Int(figures.verifiedPerSecond)) a second")
+        try json?.write(figures)
     }
 }

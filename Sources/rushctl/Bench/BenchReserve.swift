@@ -4,6 +4,7 @@ import Domain
 import Foundation
 import LoadGenerator
 import LocalStack
+import RedisClient
 import Synchronization
 
 /// `rushctl bench reserve`.
@@ -44,6 +45,8 @@ struct BenchReserve: AsyncParsableCommand {
         /// Percent of one core.
         var cpu: [String: Double]
         var projectionLagSeconds: Double
+        /// The longest that Redis waited for the disk; every answer of that moment waited as long.
+        var slowestSyncMs: Int64
         var inventoryOk: Bool
     }
 
@@ -94,6 +97,10 @@ struct BenchReserve: AsyncParsableCommand {
         let ids = try await installation.start(catalogue).events[0]
         let perSecond = Int(rate) ?? 40_000
         let requests = try await prepare(installation, ids, count: perSecond * seconds + connections)
+        // Redis notes a sync from this many milliseconds on.
+        try await Connections.redis(installation.settings) {
+            _ = try await $0.pipeline([RedisCommand("CONFIG", "SET", "latency-monitor-threshold", "1"), RedisCommand("LATENCY", "RESET")])
+        }
         let lag = LagWatch(installation)
         let cpu = CPUSampler(await installation.stack.processIDs().merging(["load": getpid()]) { old, _ in old })
         var plan = LoadPlan(
@@ -107,6 +114,8 @@ struct BenchReserve: AsyncParsableCommand {
         Output.progress("  reserving, \(rate == "max" ? "as fast as it goes" : "\(rate) a second"), for \(seconds) s")
         let report = try await LoadGenerator.run(plan)
         let usage = cpu.usage()
+        let waits = try await Connections.redis(installation.settings) { try await $0.send(RedisCommand("LATENCY", "LATEST")).elements ?? [] }
+        let syncs = waits.compactMap(\.elements).first { $0.first?.text == "aof-fsync-always" }
         let projectionLag = try await lag.untilCaughtUp()
         Output.progress("  checking the inventory")
         let check = try await InventoryCheck.run(settings: installation.settings, wait: .seconds(60))
@@ -115,7 +124,7 @@ struct BenchReserve: AsyncParsableCommand {
             requestsPerSecond: report.requestsPerSecond, p50Ms: report.p50Ms, p99Ms: report.p99Ms, p999Ms: report.p999Ms, maxMs: report.maxMs,
             errors: report.errors, codes: Dictionary(uniqueKeysWithValues: report.codes.map { ("\($0.key)", $0.value) }),
             cpu: usage.percent.merging(["idle": usage.idlePercent]) { old, _ in old }, projectionLagSeconds: projectionLag,
-            inventoryOk: check.ok && check.atRest)
+            slowestSyncMs: syncs?.last?.int ?? 0, inventoryOk: check.ok && check.atRest)
     }
 
     private func prepare(_ installation: Installation, _ event: Seeder.Report.Event, count: Int) async throws -> PreparedReserves {
@@ -136,6 +145,7 @@ struct BenchReserve: AsyncParsableCommand {
         print("codes             \(figures.codes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))")
         print("cpu % of a core   \(figures.cpu.sorted { $0.value > $1.value }.map { "\($0.key) \(Int($0.value))" }.joined(separator: ", "))")
         print("projection lag s  \(two(figures.projectionLagSeconds))")
+        print("slowest sync ms   \(figures.slowestSyncMs)")
         print("inventory         \(figures.inventoryOk ? "ok" : "BROKEN")")
     }
 }

@@ -57,8 +57,8 @@ struct Faults: AsyncParsableCommand {
         }
         await installation.stack.stop()
         if report.ok { try await installation.stack.erase() } else { Output.progress("the logs and data are in \(folder)") }
-        try json?.write(report)
         print(report)
+        try json?.write(report)
         if !report.ok { throw ExitCode(1) }
     }
 

@@ -62,8 +62,8 @@ struct Tour: AsyncParsableCommand {
         } else {
             Output.progress("failed: \(report.error ?? ""); the logs are in \(folder)/logs")
         }
-        try json?.write(report)
         print(report.ok ? "ok" : "failed")
+        try json?.write(report)
         if !report.ok { throw ExitCode(1) }
     }
 }

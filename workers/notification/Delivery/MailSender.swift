@@ -3,9 +3,7 @@ import Tickets
 
 /// Writes mails and hands them to the server.
 struct MailSender: Sendable {
-    /// Each takes one mail at a time: while libcurl waits for a server's answer to a mail's content it serves no other transfer of its client
-    /// (`smtp_done` of libcurl 7.88 reads the answer in a blocking loop).
-    let clients: [CurlClient]
+    let clients: MailClients
     let server: SMTPServer
     let sender: Sender
     let templates: TemplateBook
@@ -17,8 +15,7 @@ struct MailSender: Sendable {
         guard SMTPMessage.isAddress(address) else { return .failed("bad_address") }
         let message = SMTPMessage(sender: sender.address, recipient: address, content: mail(letter, to: address, script, tale).bytes)
         do {
-            guard let client = clients.min(by: { $0.pending < $1.pending }) else { return .failed("not_configured") }
-            try await client.send(message, to: server)
+            try await clients.send(message, to: server)
             return .sent
         } catch {
             switch error.code {
