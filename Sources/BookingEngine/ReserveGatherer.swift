@@ -4,8 +4,9 @@ import Synchronization
 /// Gathers reserves of one zone into calls of Redis, which are cheaper together: what they share is read and written once, and Redis syncs its
 /// file once for all of them.
 ///
-/// There is no timer: each connection has one flight of calls under way at most, and the replies to it send the next. A reserve that meets an
-/// idle connection goes at once and alone; under load a flight takes what came during the one before, the oldest first.
+/// There is no timer: each connection has one flight of calls under way at most, and the replies to it send the next. A reserve that finds nothing
+/// under way goes at once and alone; under load a flight takes what came during the one before, the oldest first. Beside another goes only a full
+/// one, so that Redis need not wait for the next while there is a backlog; smaller ones would be dearer, and no reserve would be answered earlier.
 ///
 /// A flight whose connection broke is sent once more over another connection; the idempotency records make that safe.
 final class ReserveGatherer: Sendable {
@@ -27,6 +28,8 @@ final class ReserveGatherer: Sendable {
         /// For each connection the calls of its flight that are not answered, and one more while the flight is being sent.
         var underWay: [Int]
         var pending = 0
+        /// Reserves in the queue.
+        var waiting = 0
     }
 
     private let connections: [RedisClient]
@@ -72,6 +75,7 @@ final class ReserveGatherer: Sendable {
     }
 
     private func enqueue(_ reserve: PendingReserve, _ state: inout State) {
+        state.waiting += 1
         if let number = state.open[reserve.place] {
             let index = number - state.left
             state.queue[index].append(reserve)
@@ -84,6 +88,7 @@ final class ReserveGatherer: Sendable {
 
     private func nextFlight(_ connection: Int, _ state: inout State) -> Flight? {
         guard let first = state.queue.first else { return nil }
+        if state.waiting < limits.flight, state.underWay.contains(where: { $0 > 0 }) { return nil }
         var (batches, reserves) = (1, first.askers.count)
         while batches < state.queue.count, reserves + state.queue[batches].askers.count <= limits.flight {
             reserves += state.queue[batches].askers.count
@@ -94,6 +99,7 @@ final class ReserveGatherer: Sendable {
         state.queue.removeFirst(batches)
         state.left += batches
         state.underWay[connection] = batches + 1
+        state.waiting -= reserves
         return Flight(connection: connection, batches: taken[...])
     }
 

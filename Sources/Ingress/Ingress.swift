@@ -20,9 +20,8 @@ import Topics
 struct Ingress {
     let configuration: IngressConfiguration
 
-    /// See ``BookingEngine/init(redis:reservers:limits:)``. With a second one flights are smaller, and so dearer, and no reserve is answered earlier:
-    /// Redis is not busy all the time before the rest of the machine is.
-    private static let reserveConnections = 1
+    /// See ``BookingEngine/init(redis:reservers:limits:)``. The second is for full flights beside another.
+    private static let reserveConnections = 2
 
     /// Runs until SIGTERM or SIGINT; then waits end, requests in hand are answered, and everything is closed in reverse order.
     func run() async throws {

@@ -58,6 +58,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [(50, 1), (97, 2), (117, 2)]) func onlyAFullFlightGoesBesideAnother(reserves: Int, connections: Int) async throws {
+        try await Self.with(2) { fixture, redis in
+            let before = try await Self.calls(redis)
+            _ = try await redis.send(RedisCommand("CLIENT", "PAUSE", "10000", "WRITE"))
+            let answers = try fixture.start((0..<reserves).map { _ in ReserveAsk() })
+            // Calls that Redis has and holds back.
+            func held() async throws -> Int {
+                let clients = try await redis.send(RedisCommand("CLIENT", "LIST")).text ?? ""
+                return clients.split(separator: "\n").count { $0.contains(" name=reserver ") && $0.contains(" flags=b ") }
+            }
+            let limit = ContinuousClock.now + .seconds(5)
+            while try await held() < connections, ContinuousClock.now < limit {}
+            #expect(try await held() == connections)
+            _ = try await redis.send(RedisCommand("CLIENT", "UNPAUSE"))
+            #expect(try await answers.complete().allSatisfy { $0.count == 1 })
+            // The first alone, a full flight, the rest.
+            #expect(try await Self.calls(redis) - before == (reserves + 94) / 96 + 1)
+            #expect(try await fixture.counts()?.held == Int64(reserves))
+        }
+    }
+
     @Test func zonesShareAFlightAndTheOldestGoFirst() async throws {
         try await Self.with(1) { fixture, redis in
             var others: [Fixture] = []
