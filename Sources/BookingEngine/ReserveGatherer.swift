@@ -5,8 +5,8 @@ import Synchronization
 /// file once for all of them.
 ///
 /// There is no timer: each connection has one flight of calls under way at most, and the replies to it send the next. A reserve that finds nothing
-/// under way goes at once and alone; under load a flight takes what came during the one before, the oldest first. Beside another goes only a full
-/// one, so that Redis need not wait for the next while there is a backlog; smaller ones would be dearer, and no reserve would be answered earlier.
+/// under way goes at once and alone; under load a flight takes what came during the one before, the oldest first. Beside another one goes only
+/// when a full one waits, so that Redis has no pause while there is a backlog; smaller ones would be dearer, and no reserve would be answered earlier.
 ///
 /// A flight whose connection broke is sent once more over another connection; the idempotency records make that safe.
 final class ReserveGatherer: Sendable {
@@ -58,7 +58,9 @@ final class ReserveGatherer: Sendable {
             if state.pending >= limits.pending { return (false, nil) }
             state.pending += 1
             enqueue(reserve, &state)
-            guard let idle = state.underWay.firstIndex(of: 0) else { return (true, nil) }
+            // One that is away refuses at once, and so would be idle for every reserve.
+            let live = connections.indices.first { state.underWay[$0] == 0 && connections[$0].isConnected }
+            guard let idle = live ?? state.underWay.firstIndex(of: 0) else { return (true, nil) }
             return (true, nextFlight(idle, &state))
         }
         if let flight { send(flight) }

@@ -18,6 +18,7 @@ import Testing
             for _ in 0..<connections {
                 var configuration = redis.configuration
                 configuration.clientName = "reserver"
+                configuration.commandTimeout = .seconds(10)
                 reservers.append(RedisClient(configuration: configuration, logger: Logger(label: "test")))
             }
             for client in reservers { try client.start() }

@@ -17,10 +17,13 @@ final class BrokerProcess {
     private let environment: [String: String]
 
     /// With `tmpfsMegabytes` the data folder is a file system of its own, of that size.
-    init(_ arguments: [String] = [], tmpfsMegabytes: Int? = nil, environment: [String: String] = [:]) throws {
+    init(
+        _ arguments: [String] = [], tmpfsMegabytes: Int? = nil, environment: [String: String] = [:],
+        folder: URL = FileManager.default.temporaryDirectory
+    ) throws {
         // A program that ends early must fail its test, not the test run.
         signal(SIGPIPE, SIG_IGN)
-        scratch = try Scratch()
+        scratch = try Scratch(in: folder)
         self.arguments = arguments
         self.environment = environment
         if let tmpfsMegabytes {

@@ -4,8 +4,9 @@ import Foundation
 final class Scratch: Sendable {
     let path: String
 
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("embedded-broker-test-\(UUID().uuidString)")
+    /// - Parameter folder: where it is made.
+    init(in folder: URL = FileManager.default.temporaryDirectory) throws {
+        let url = folder.appendingPathComponent("embedded-broker-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
     }

@@ -16,7 +16,7 @@ public enum Command {
     /// How often a running program is looked at.
     private static let pause = Duration.milliseconds(4)
 
-    /// Runs a program with this environment and nothing else of ours; it is killed at the limit.
+    /// Runs a program with this environment and nothing else of ours but the folder for its files; it is killed at the limit.
     ///
     /// Not Foundation's `Process`: with many open files it reads past the end of a directory entry and crashes (Swift 6.3, Linux).
     /// - Throws: ``TestFailure`` when it cannot be started, or is not done in time.
@@ -27,7 +27,8 @@ public enum Command {
         let base = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)").path
         let (output, errors) = ("\(base).out", "\(base).err")
         defer { for file in [output, errors] { unlink(file) } }
-        let all = environment.merging(["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"]) { own, _ in own }
+        let defaults = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TMPDIR": FileManager.default.temporaryDirectory.path]
+        let all = environment.merging(defaults) { own, _ in own }
         let pid = try spawn([program] + arguments, all, output: output, errors: errors)
         let status = await end(of: pid, limit: limit)
         func read(_ file: String) -> String { String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self) }

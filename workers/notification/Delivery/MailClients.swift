@@ -24,7 +24,8 @@ final class MailClients: Sendable {
     /// Chooses a client; also one that gave a mail up has something to do until libcurl lets go of it.
     private func take() -> Int {
         inHand.withLock { counts in
-            let index = counts.indices.min { counts[$0] + clients[$0].pending < counts[$1] + clients[$1].pending } ?? 0
+            let load = counts.indices.map { max(counts[$0], clients[$0].pending) }
+            let index = load.indices.min { load[$0] < load[$1] } ?? 0
             counts[index] += 1
             return index
         }
