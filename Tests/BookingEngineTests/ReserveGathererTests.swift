@@ -80,6 +80,23 @@ import Testing
         }
     }
 
+    @Test func aConnectionThatIsAwayIsNotPreferredToOneThatIsThere() async throws {
+        try await Self.with(1) { live, redis in
+            let away = RedisClient(configuration: RedisConfiguration(port: 1, connectTimeout: .milliseconds(50)), logger: Logger(label: "test"))
+            try away.start()
+            while (try? await away.send(RedisCommand("PING"))) != nil {}
+            let there = try await TestRedis.another(redis)
+            var fixture = live
+            fixture.engine = BookingEngine(redis: redis, reservers: [away, there])
+            let before = try await Self.calls(redis)
+            let results = try await fixture.start((0..<80).map { _ in ReserveAsk() }).complete()
+            #expect(results.allSatisfy { $0.count == 1 && $0.first?.booking != nil })
+            // Alone and at once over the spare they would be eighty calls.
+            #expect(try await Self.calls(redis) - before < 40)
+            for client in [away, there] { await client.shutdown() }
+        }
+    }
+
     @Test func zonesShareAFlightAndTheOldestGoFirst() async throws {
         try await Self.with(1) { fixture, redis in
             var others: [Fixture] = []
